@@ -1,0 +1,1 @@
+"""Sources and stores: importers, schemas, tables, places."""

@@ -1,0 +1,17 @@
+"""Errors of sources and stores."""
+
+from __future__ import annotations
+
+from geo.errors import RevierError
+
+
+class TableError(RevierError):
+    """A table breaks its declared schema; every broken cell is listed."""
+
+
+class UnknownPlaceError(RevierError):
+    """No place has this key."""
+
+
+class FetchError(RevierError):
+    """A download failed or brought something that cannot be used; nothing was written."""
