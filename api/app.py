@@ -1,0 +1,75 @@
+"""The HTTP service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from fastapi import Depends, FastAPI, Request, Response
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.staticfiles import StaticFiles
+
+from api import __version__, errors
+from api.deps import Served, strict_query
+from api.routes import collections, landing, pages, places, tiles
+from api.settings import Settings
+from layers import assets
+from layers.errors import ReleaseError
+from layers.tiles import tile
+
+CSP = (
+    "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the service.
+
+    Parameters
+    ----------
+    settings
+        From the environment if omitted.
+    """
+    served = Served(settings or Settings())
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # compile and read now, not in the first request; without a release the service says so when asked
+        with suppress(ReleaseError):
+            catalogue = served.catalogue()
+            layer = catalogue.layer(catalogue.ids()[0])
+            tile(layer, 0, 0, 0)
+        yield
+
+    app = FastAPI(
+        title="Revier",
+        version=__version__,
+        summary="Where a city's emissions are, where its climate measures land, and whom they benefit.",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_url="/api",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.served = served
+    errors.install(app)
+    for module in (landing, collections, tiles, places, pages):
+        app.include_router(module.router, dependencies=[Depends(strict_query)])
+    app.mount("/static/vendor", StaticFiles(directory=assets.VENDOR, check_dir=False), name="vendor")
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
+    app.middleware("http")(_secure)
+    return app
+
+
+async def _secure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    if response.headers.get("content-type", "").startswith("text/html"):
+        response.headers["Content-Security-Policy"] = CSP
+    return response

@@ -1,0 +1,251 @@
+"""Command line `revier`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from api.settings import Settings
+from data import figures as built_in
+from data.place import find
+from data.place import places as all_places
+from geo.errors import RevierError
+from layers import build as building
+from layers.catalogue import Catalogue
+from layers.impact import FIRST_YEAR, LAST_YEAR, Placement, document
+from layers.impact import impact as compute
+from layers.release import current
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+out = Console()
+err = Console(stderr=True)
+
+Places = Annotated[list[str] | None, typer.Argument(help="Keys or names; the whole region when omitted.")]
+Home = Annotated[Path | None, typer.Option("--home", help="Folder of releases (REVIER_HOME).")]
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """End with exit code 2 and all problems, one a line, when the input can be mended."""
+    try:
+        yield
+    except RevierError as error:
+        lines = [str(p) for p in error.problems] or [str(error)]
+        for line in lines:
+            err.print(f"[red]error[/red] {line}", soft_wrap=True, highlight=False, markup=True)
+        if len(lines) > 1:
+            err.print(f"{len(lines)} problems; nothing was changed.", highlight=False)
+        raise typer.Exit(2) from error
+
+
+def settings(home: Path | None) -> Settings:
+    """Settings with the folder from the command line, if given."""
+    return Settings() if home is None else Settings(home=home)
+
+
+@cli.command()
+def build(
+    places: Places = None,
+    home: Home = None,
+    tables: Annotated[Path | None, typer.Option(help="Folder of tables to use instead of the built-in ones.")] = None,
+    force: Annotated[bool, typer.Option(help="Build even if nothing changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Build places into a new release and serve it from then on."""
+    with reported():
+        folder = settings(home).home
+        figures = built_in.read(tables or built_in.BUILT_IN)
+        wanted = find(places or ["ruhr"], all_places(figures))
+        release = None if force else building.up_to_date(folder, wanted, figures)
+        made = release is None
+        if release is None:
+            with Progress(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
+            ) as bar:
+                task = bar.add_task("Building", total=None)
+                release = building.build(
+                    folder,
+                    wanted,
+                    figures,
+                    progress=lambda name, done, total: bar.update(
+                        task, description=f"Built {name}", completed=done, total=total
+                    ),
+                )
+        if as_json:
+            typer.echo(json.dumps({"release": release.id, "built": made, "places": list(release.places)}))
+        else:
+            state = "built" if made else "is up to date"
+            out.print(f"Release {release.id} {state}: {len(release.places)} places in {release.folder}", soft_wrap=True)
+
+
+@cli.command()
+def serve(
+    home: Home = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the release: map, OGC API, tiles."""
+    import uvicorn  # noqa: PLC0415 - other commands need no server
+
+    from api.app import create_app  # noqa: PLC0415 - other commands need no server
+
+    with reported():
+        chosen = settings(home)
+        current(chosen.home)
+        if "base_url" not in chosen.model_fields_set:
+            chosen = chosen.model_copy(update={"base_url": f"http://{host}:{port}"})
+        err.print(f"Revier serves the map at http://{host}:{port}/map (all layers: http://{host}:{port}/)", soft_wrap=True)
+        uvicorn.run(create_app(chosen), host=host, port=port, log_level="warning", proxy_headers=False)
+
+
+@cli.command()
+def places(as_json: Json = False) -> None:
+    """List all places that can be built."""
+    with reported():
+        known = all_places(built_in.read())
+    if as_json:
+        typer.echo(json.dumps({"places": [{"key": p.key, "name": p.name, "kind": p.kind} for p in known.values()]}))
+        return
+    table = Table("Key", "Name", "Kind", "Districts")
+    for place in known.values():
+        districts = f"{place.districts.level} ({place.districts.geometry_status})" if place.districts else ""
+        table.add_row(place.key, place.name, place.kind, districts)
+    out.print(table)
+
+
+@cli.command()
+def impact(  # noqa: PLR0913, PLR0917 - one argument for each option
+    place: Annotated[str, typer.Argument(help="Key or name of a place.")] = "05913000",
+    home: Home = None,
+    start: Annotated[int, typer.Option(help="Year in which the uptake is still 0.")] = FIRST_YEAR,
+    end: Annotated[int, typer.Option(help="Year in which the uptake is reached.")] = LAST_YEAR,
+    uptake: Annotated[float | None, typer.Option(help="Share of the eligible living area, 0 to 1.")] = None,
+    ages: Annotated[list[str] | None, typer.Option("--age", help="Age class to treat; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Impact of the envelope retrofit of the oldest buildings: tonnes, cost, and who gains."""
+    with reported():
+        catalogue = Catalogue(current(settings(home).home))
+        known = all_places(built_in.read())
+        planning = catalogue.planning(find([place], known)[0].key)
+        placement = Placement(start=start, end=end, uptake=uptake, ages=tuple(ages) if ages else Placement.ages)
+        body = document(compute(planning, [placement]))
+    if as_json:
+        typer.echo(json.dumps(body, ensure_ascii=False))
+        return
+    _print_impact(body)
+
+
+@cli.command(name="map")
+def map_(
+    place: Annotated[str, typer.Argument(help="Key or name of a place.")] = "05913000",
+    output: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("revier-map.html"),
+    home: Home = None,
+) -> None:
+    """Write a map as one HTML file that works without any server or network."""
+    from layers.html_map import write  # noqa: PLC0415 - folium is slow to import
+
+    with reported():
+        catalogue = Catalogue(current(settings(home).home))
+        key = find([place], all_places(built_in.read()))[0].key
+        write(catalogue, key, output)
+    out.print(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)
+
+
+@cli.command()
+def export(
+    collection: Annotated[str, typer.Argument(help="Collection id, such as 05913000.stock.")],
+    output: Annotated[Path, typer.Option(help="File to write.")],
+    file_format: Annotated[str, typer.Option("--format", help="gpkg, parquet, fgb, geojson, csv or tif.")] = "gpkg",
+    column: Annotated[str | None, typer.Option(help="Attribute of a GeoTIFF.")] = None,
+    home: Home = None,
+) -> None:
+    """Write a collection to a file."""
+    from layers.export import write  # noqa: PLC0415 - rasterio is slow to import
+
+    with reported():
+        catalogue = Catalogue(current(settings(home).home))
+        write(catalogue, collection, output, file_format, column)
+    out.print(f"Wrote {output}", soft_wrap=True)
+
+
+@cli.command()
+def fetch(
+    place: Annotated[str, typer.Argument(help="Key or name of a municipality.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Download green and blue areas of a municipality from OpenStreetMap; the next build publishes them."""
+    from data import osm  # noqa: PLC0415 - osmnx is slow to import
+
+    with reported():
+        chosen, figures = settings(home), built_in.read()
+        found = find([place], all_places(figures))[0]
+        boundary = figures.boundaries[figures.boundaries["ags"].isin(found.members)]
+        with err.status(f"Asking {chosen.overpass_url} for {found.name}"):
+            fetched = osm.fetch_green_blue(
+                boundary, overpass_url=chosen.overpass_url, cache_dir=chosen.home / "cache" / "osm"
+            )
+        folder = chosen.home / "fetched" / found.key
+        osm.write_fetched(fetched, folder)
+    if as_json:
+        typer.echo(json.dumps({"place": found.key, "folder": str(folder), "report": fetched.report}))
+        return
+    out.print(f"{found.name}: {len(fetched.green)} green and {len(fetched.blue)} blue areas in {folder}", soft_wrap=True)
+    for line in fetched.report:
+        out.print(f"  {line}", soft_wrap=True)
+    out.print("Run `revier build --force` to publish them.")
+
+
+def _print_impact(body: dict[str, Any]) -> None:
+    totals = body["totals"]
+    out.print(f"\n[bold]{body['name']}: {body['measure']['name_en']}[/bold] (modelled, release {body['release']})")
+    years = Table("Year", "without t/a", "with t/a", "saved t/a", "invest M EUR", "bill saving M EUR/a", title="Households")
+    for row in body["years"]:
+        figures = (row["t_co2e_without"], row["t_co2e_with"], row["t_co2e_saved"])
+        money = (row["invest_eur"] / 1e6, row["bill_saving_eur"] / 1e6)
+        years.add_row(str(row["year"]), *(f"{v:,.0f}" for v in figures), *(f"{v:,.1f}" for v in money))
+    out.print(years)
+    out.print(
+        f"Treated {totals['treated_m2']:,.0f} of {totals['eligible_m2']:,.0f} m² living area; "
+        f"investment {totals['invest_eur'] / 1e6:,.1f} M EUR (prices of {totals['price_year_of_investment']}); "
+        f"{totals['t_co2e_saved_cumulative']:,.0f} t CO2e until {LAST_YEAR}.",
+        soft_wrap=True,
+    )
+    if body["quintiles"]:
+        table = Table("Fifth of residents", "people", "investment", "bill saving", "EUR per head", "t CO2e (place)")
+        for q in body["quintiles"]:
+            shares = (q["invest_share"], q["bill_saving_share"])
+            table.add_row(
+                f"{q['quintile']} {q['label_en']}",
+                f"{q['people']:,.0f}",
+                *(f"{s:.1%}" for s in shares),
+                f"{q['bill_saving_eur_per_head']:,.1f}",
+                f"{q['t_co2e_saved_share']:.1%}",
+            )
+        table.title = f"Who gains, by {body['equity']['ranked_by']}"
+        out.print(table)
+        equity = body["equity"]
+        out.print(
+            f"Equity ratio {equity['equity_ratio']:.2f} (above 1 favours low-income areas); concentration index "
+            f"{equity['concentration_index']:+.3f} ± {equity['concentration_index_se']:.3f} over {equity['n_areas']} areas.",
+            soft_wrap=True,
+        )
+    else:
+        out.print(body["equity_missing"], soft_wrap=True)
+    for note in body["notes"]:
+        out.print(f"· {note}", soft_wrap=True, style="dim")
+
+
+if __name__ == "__main__":
+    sys.exit(cli())

@@ -1,0 +1,155 @@
+"""What routes depend on: the served release, the address, strict query parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Query, Request
+from fastapi.dependencies.utils import get_flat_dependant
+
+from api.errors import NotModifiedError, QueryError
+from api.settings import Settings
+from geo.errors import Problem
+from layers.catalogue import Catalogue
+from layers.release import current, pointer
+
+Format = Literal["json", "html"]
+
+
+class Served:
+    """The catalogue of the served release; follows a new release without a restart.
+
+    Parameters
+    ----------
+    settings
+        Where the releases are.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._stamp: int | None = None
+        self._catalogue: Catalogue | None = None
+
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue; a release that cannot be read leaves the last one served.
+
+        Raises
+        ------
+        ReleaseError
+            There never was a release that can be read.
+        """
+        try:
+            stamp = pointer(self.settings.home).stat().st_mtime_ns
+        except OSError:
+            stamp = None
+        with self._lock:
+            if self._catalogue is None or stamp != self._stamp:
+                try:
+                    self._catalogue = Catalogue(current(self.settings.home))
+                except ValueError:
+                    if self._catalogue is None:
+                        raise
+                self._stamp = stamp
+            return self._catalogue
+
+
+def catalogue(request: Request) -> Catalogue:
+    """Return the catalogue of the served release."""
+    served: Served = request.app.state.served
+    return served.catalogue()
+
+
+def base_url(request: Request) -> str:
+    """Address for links: the request's host if it is one of ours, else the one from the settings."""
+    settings: Settings = request.app.state.served.settings
+    host = request.headers.get("host", "")
+    name = urlsplit(f"//{host}").hostname if host and all(c not in host for c in "/\\@?#") else None
+    return f"{request.url.scheme}://{host}" if name in settings.hosts else settings.base_url.rstrip("/")
+
+
+def strict_query(request: Request) -> None:
+    """Refuse query parameters that the route does not have: a typo must not pass for an answer.
+
+    Raises
+    ------
+    QueryError
+        All unknown parameters, and those that the route knows.
+    """
+    known = {field.alias for field in get_flat_dependant(request.scope["route"].dependant).query_params}
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        hint = f"Known here: {', '.join(sorted(known)) or 'none'}."
+        raise QueryError([Problem(f"query parameter '{name}'", "is unknown", hint) for name in unknown])
+
+
+def wants_html(request: Request, f: Annotated[Format | None, Query(description="Answer as json or html.")] = None) -> bool:
+    """Whether a page for people is asked for, by `f` or by the Accept header."""
+    if f is not None:
+        return f == "html"
+    accept = request.headers.get("accept", "")
+    return "text/html" in accept and "json" not in accept.split("text/html")[0]
+
+
+def etag(request: Request, html: Annotated[bool, Depends(wants_html)]) -> str:
+    """Strong ETag of an answer made from the release alone.
+
+    Raises
+    ------
+    NotModifiedError
+        The client has it already.
+    """
+    release = catalogue(request).release.id
+    text = f"{release} {base_url(request)} {request.url.path} {request.url.query} {html}"
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+    given = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+    if tag in given or "*" in given:
+        raise NotModifiedError(tag)
+    return tag
+
+
+def bbox(
+    bbox: Annotated[
+        str | None, Query(description="West, south, east, north in degrees (WGS 84); six numbers with heights.")
+    ] = None,
+) -> tuple[float, float, float, float] | None:
+    """Parse the parameter `bbox`.
+
+    Raises
+    ------
+    QueryError
+        Not four or six finite numbers, south above north, or outside the world.
+    """
+    if bbox is None:
+        return None
+
+    def refuse(what: str) -> QueryError:
+        return QueryError(Problem("bbox", f"'{bbox[:80]}' {what}", "Give west,south,east,north in degrees."))
+
+    try:
+        numbers = [float(part) for part in bbox.split(",")]
+    except ValueError:
+        raise refuse("holds something that is no number") from None
+    if len(numbers) == 6:
+        numbers = [numbers[0], numbers[1], numbers[3], numbers[4]]
+    if len(numbers) != 4:
+        raise refuse(f"has {len(numbers)} numbers, not 4 or 6")
+    if not all(math.isfinite(n) for n in numbers):
+        raise refuse("is not finite")
+    west, south, east, north = numbers
+    if south > north:
+        raise refuse("has its south above its north")
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south and north <= 90):
+        raise refuse("lies outside the world")
+    return west, south, east, north
+
+
+CatalogueDep = Annotated[Catalogue, Depends(catalogue)]
+BaseUrl = Annotated[str, Depends(base_url)]
+WantsHtml = Annotated[bool, Depends(wants_html)]
+ETag = Annotated[str, Depends(etag)]
+BBox = Annotated[tuple[float, float, float, float] | None, Depends(bbox)]

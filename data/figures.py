@@ -1,0 +1,178 @@
+"""The built-in figures: read, checked against their schema and against each other, all problems at once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+
+from data.errors import TableError
+from data.schema import SCHEMAS, SECTORS, check
+from geo.errors import Problem
+
+BUILT_IN = Path(__file__).parent / "tables"
+CELL_COLUMNS = ("ags", "x_m", "y_m", "quarters", "n_buildings", "age_unknown", "type_unknown")
+CRS_PLACE = "EPSG:25832"
+CRS_CELLS = "EPSG:3035"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All tables that a build reads.
+
+    Attributes
+    ----------
+    tables
+        CSV tables by name, see `data.schema.SCHEMAS`.
+    cells, people
+        Census counts on 200 m and people on 1 km; lower-left corners in EPSG:3035.
+    boundaries
+        Municipalities, EPSG:25832.
+    districts
+        Districts by municipality, EPSG:25832.
+    hashes
+        sha256 of every file read, by name.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    cells: pd.DataFrame
+    people: pd.DataFrame
+    boundaries: gpd.GeoDataFrame
+    districts: dict[str, gpd.GeoDataFrame]
+    hashes: dict[str, str]
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return self.tables[name]
+
+
+def read(folder: Path = BUILT_IN) -> Figures:
+    """Read and check every table in `folder`.
+
+    Raises
+    ------
+    TableError
+        Every problem of every file: missing files and columns, empty, negative and impossible values, repeated keys,
+        wrong CRS, keys that another table does not know, missing sectors.
+    """
+    problems: list[Problem] = []
+    tables = {name: _read_csv(folder / f"{name}.csv", problems) for name in SCHEMAS}
+    cells = _read_parquet(folder / "cells_200m.parquet", CELL_COLUMNS, problems)
+    people = _read_parquet(folder / "people_1km.parquet", ("ags", "x_m", "y_m", "people"), problems)
+    boundaries = _read_polygons(folder / "boundaries.parquet", ("ags",), problems)
+    districts = {
+        path.stem.removeprefix("districts_"): _read_polygons(path, ("ags", "district", "name"), problems)
+        for path in sorted(folder.glob("districts_*.parquet"))
+    }
+    if not problems:
+        problems += _cross_check(tables, cells, boundaries)
+    if problems:
+        raise TableError(problems)
+    files = [folder / f"{name}.csv" for name in SCHEMAS] + sorted(folder.glob("*.parquet"))
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return Figures(tables, cells, people, boundaries, districts, hashes)
+
+
+def _read_csv(path: Path, problems: list[Problem]) -> pd.DataFrame:
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        problems.append(Problem(path.name, f"cannot be read ({error})", "Restore the file or make it with data.make."))
+        return pd.DataFrame()
+    table, found = check(raw, SCHEMAS[path.stem], path)
+    problems += found
+    return table
+
+
+def _read_parquet(path: Path, columns: tuple[str, ...], problems: list[Problem]) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        problems.append(Problem(path.name, f"cannot be read ({error})", "Restore the file or make it with data.make."))
+        return pd.DataFrame()
+    for name in columns:
+        if name not in table:
+            problems.append(Problem(f"{path.name}, column {name}", "is missing", "Make the table with data.make."))
+    numbers = table.select_dtypes("number")
+    for name in numbers:
+        for row in numbers.index[numbers[name] < 0]:
+            problems.append(
+                Problem(f"{path.name}, row {row + 1}, column {name}", f"{numbers.at[row, name]} is negative", "Check it.")
+            )
+    return table
+
+
+def _read_polygons(path: Path, columns: tuple[str, ...], problems: list[Problem]) -> gpd.GeoDataFrame:
+    try:
+        table = gpd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        problems.append(Problem(path.name, f"cannot be read ({error})", "Restore the file or make it with data.make."))
+        return gpd.GeoDataFrame()
+    for name in columns:
+        if name not in table:
+            problems.append(Problem(f"{path.name}, column {name}", "is missing", "Make the table with data.make."))
+    if table.crs is None or table.crs != CRS_PLACE:
+        name = "none" if table.crs is None else table.crs.to_string()
+        problems.append(Problem(f"{path.name}, CRS", f"is {name}, expected {CRS_PLACE}", f"Reproject to {CRS_PLACE}."))
+    broken = table.index[table.geometry.isna() | ~table.geometry.is_valid | (table.geometry.area <= 0)]
+    for row in broken:
+        problems.append(Problem(f"{path.name}, row {row + 1}, geometry", "is missing or invalid", "Mend with make_valid."))
+    return table
+
+
+def _cross_check(
+    tables: dict[str, pd.DataFrame], cells: pd.DataFrame, boundaries: gpd.GeoDataFrame
+) -> list[Problem]:
+    problems = []
+    sources, known = set(tables["sources"]["source_id"]), set(tables["municipalities"]["ags"])
+    for name, table in tables.items():
+        if "source_id" in table and name != "sources":
+            for row in table.index[~table["source_id"].isin(sources)]:
+                value = table.at[row, "source_id"]
+                problems.append(
+                    Problem(f"{name}.csv, row {row + 2}, column source_id", f"'{value}' is unknown", "Add it to sources.csv.")
+                )
+    for name in ("social_index", "point_sources"):
+        table = tables[name]
+        for row in table.index[~table["ags"].isin(known)]:
+            value = table.at[row, "ags"]
+            problems.append(
+                Problem(f"{name}.csv, row {row + 2}, column ags", f"'{value}' is no municipality", "Correct the key.")
+            )
+    for file, keys in (("boundaries.parquet", set(boundaries["ags"])), ("cells_200m.parquet", set(cells["ags"]))):
+        for key in sorted(known - keys):
+            problems.append(Problem(file, f"has nothing for {key}", "Make the table with data.make."))
+        for key in sorted(keys - known):
+            problems.append(Problem(file, f"'{key}' is no municipality", "Add it to municipalities.csv or drop it."))
+    return problems + _check_sectors(tables)
+
+
+def _check_sectors(tables: dict[str, pd.DataFrame]) -> list[Problem]:
+    """Every place needs a figure for every sector: its own balance, or the fallback per head."""
+    problems = []
+    fallback = set(tables["fallback_per_head"]["sector"])
+    for sector in SECTORS:
+        if sector not in fallback:
+            problems.append(
+                Problem("fallback_per_head.csv", f"sector {sector} is missing", "Add a row; a missing sector is not zero.")
+            )
+    base = tables["inventories"]
+    base = base[base["base"] == 1]
+    for ags, rows in base.groupby("ags"):
+        for sector in SECTORS:
+            row = rows[rows["sector"] == sector]
+            if row.empty or row["kt_co2e"].isna().any():
+                problems.append(
+                    Problem(
+                        f"inventories.csv, base of {ags}",
+                        f"sector {sector} is missing",
+                        "Add a row with kt_co2e, or set base to 0 so that the fallback per head is used.",
+                    )
+                )
+        if rows[["edition", "year"]].drop_duplicates().shape[0] > 1:
+            problems.append(
+                Problem(f"inventories.csv, base of {ags}", "mixes editions or years", "Set base to 1 for one of them.")
+            )
+    return problems

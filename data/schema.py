@@ -1,0 +1,250 @@
+"""What every built-in table must look like: name, unit, range, key. Validation lists every broken cell at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from geo.errors import Problem
+
+STATUSES = ("seen", "derived", "assumption", "recalled")
+SECTORS = ("households", "economy", "transport", "municipal")
+CARRIERS = (
+    "natural_gas",
+    "heating_oil",
+    "lpg",
+    "hard_coal",
+    "wood",
+    "district_heating",
+    "electricity",
+    "ambient_heat",
+    "solar_thermal",
+)
+AGES = (
+    "until_1918",
+    "1919_1948",
+    "1949_1978",
+    "1979_1986",
+    "1987_1990",
+    "1991_1995",
+    "1996_2000",
+    "2001_2004",
+    "2005_2008",
+    "2009_later",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name
+        Ends in its unit (`_ha`, `_m2`, `_kwh_m2a`) unless it is a name, a key or a count.
+    kind
+        ``"text"``, ``"number"`` or ``"count"`` (a whole number).
+    required
+        Whether a cell may be empty. An empty cell means unknown, never zero.
+    low, high
+        Range, inclusive.
+    choices
+        Values allowed, if they are few.
+    """
+
+    name: str
+    kind: str = "number"
+    required: bool = True
+    low: float | None = 0
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+def texts(*names: str) -> tuple[Column, ...]:
+    """Text columns without further rules."""
+    return tuple(Column(name, "text") for name in names)
+
+
+def counts(*names: str) -> tuple[Column, ...]:
+    """Whole numbers from 0."""
+    return tuple(Column(name, "count") for name in names)
+
+
+CITED = (*texts("source_id", "licence"), Column("status", "text", choices=STATUSES))
+YEAR = Column("year", "count", low=1990, high=2100)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns and key of one table."""
+
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    cited: bool = True
+
+    def names(self) -> list[str]:
+        """Return all column names that must be there."""
+        return [column.name for column in (*self.columns, *(CITED if self.cited else ()))]
+
+
+SCHEMAS = {
+    "sources": Schema(texts("source_id", "title", "publisher", "licence", "attribution", "reference"), ("source_id",), cited=False),
+    "municipalities": Schema(
+        (
+            *texts("ags", "name", "kreis", "kreis_ags", "type", "population_date"),
+            Column("area_km2", low=0.1, high=1000),
+            *counts("population", "n_buildings", "n_buildings_1_dwelling", "n_buildings_2_dwellings"),
+            *counts("n_buildings_3plus_dwellings", "dwellings", *(f"dwellings_{age}" for age in AGES)),
+            *counts("dwellings_district_heating", "floor_area_m2"),
+            *(Column(f"{land}_ha") for land in ("settlement", "traffic", "agriculture", "forest", "wood", "water", "commerce")),
+            Column("pv_kw"),
+        ),
+        ("ags",),
+    ),
+    "inventories": Schema(
+        (
+            *texts("ags", "name", "edition", "sector"),
+            YEAR,
+            Column("kt_co2e", required=False),
+            Column("t_per_capita", required=False, low=2, high=40),
+            Column("base", "count", high=1),
+        ),
+        ("ags", "edition", "year", "sector"),
+    ),
+    "energy_per_head": Schema(
+        (
+            Column("carrier", "text", choices=CARRIERS),
+            Column("use", "text", choices=("heat", "power")),
+            Column("kwh_per_head"),
+        ),
+        ("carrier", "use"),
+    ),
+    "fallback_per_head": Schema(
+        (Column("sector", "text", choices=SECTORS), Column("t_co2e_per_head"), Column("low"), Column("high")), ("sector",)
+    ),
+    "emission_factors": Schema(
+        (*texts("value_set", "carrier", "gas_boundary"), YEAR, Column("ef_g_kwh", high=1500)),
+        ("value_set", "carrier", "year"),
+    ),
+    "tabula": Schema(
+        (
+            Column("building_type", "text", choices=("EFH", "RH", "MFH", "GMH")),
+            *texts("age_class", "state"),
+            Column("q_h_kwh_m2a", high=500),
+            Column("q_w_kwh_m2a", high=50),
+        ),
+        ("building_type", "age_class", "state"),
+    ),
+    "age_classes": Schema(
+        (Column("census_age", "text", choices=AGES), *texts("age_class"), Column("share", high=1)),
+        ("census_age", "age_class"),
+    ),
+    "refurbishment": Schema((*texts("age_class", "state"), Column("share", high=1)), ("age_class", "state")),
+    "dwelling_types": Schema(
+        (
+            *texts("census_type", "building_type"),
+            Column("dwellings_per_building", low=1, high=200),
+            Column("living_m2_per_dwelling", low=10, high=1000),
+        ),
+        ("census_type",),
+    ),
+    "energy_prices": Schema(
+        (Column("carrier", "text", choices=CARRIERS), YEAR, Column("eur_kwh", high=2)), ("carrier", "year")
+    ),
+    "measures": Schema(
+        (
+            *texts("measure", "catalogue_id", "name_en", "name_de", "who_pays", "who_benefits", "caution"),
+            *(Column(f"{name}_eur_m2") for name in ("invest", "invest_low", "invest_high")),
+            Column("price_year", "count", low=1990, high=2100),
+            Column("lifetime_a", "count", low=1, high=200),
+            Column("uptake_max", high=1),
+        ),
+        ("measure",),
+    ),
+    "point_sources": Schema((*texts("ags", "plant"), Column("t_co2")), ("ags", "plant")),
+    "social_index": Schema(
+        (
+            *texts("ags"),
+            Column("district", "text", required=False),
+            Column("social_index", low=1, high=9),
+            Column("share_pupils_7plus_pct", high=100),
+            Column("n_schools", "count", low=1),
+        ),
+        ("ags", "district"),
+    ),
+}
+
+
+def check(table: pd.DataFrame, schema: Schema, file: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """Compare a table of texts with its schema.
+
+    Parameters
+    ----------
+    table
+        As read, every cell text; an empty cell is missing.
+    schema
+        What it must be.
+    file
+        Named in every problem; rows count from 2, as a spreadsheet shows them below the header.
+
+    Returns
+    -------
+    tuple
+        The table with numbers as numbers, and all problems. With problems, the table must not be used.
+    """
+    where = file.name
+    problems = [
+        Problem(f"{where}, column {name}", "is missing", "Add the column; the header must name it exactly so.")
+        for name in schema.names()
+        if name not in table.columns
+    ]
+    table = table.copy()
+    for column in (*schema.columns, *(CITED if schema.cited else ())):
+        if column.name in table.columns:
+            table[column.name], found = _check_column(table[column.name], column, where)
+            problems += found
+    key = [name for name in schema.key if name in table.columns]
+    if key:
+        for row in table.index[table.duplicated(key)]:
+            value = ", ".join(str(table.at[row, name]) for name in key)
+            problems.append(
+                Problem(f"{where}, row {row + 2}", f"repeats the key ({value})", "Keep one row for each key.")
+            )
+    return table, problems
+
+
+def _check_column(cells: pd.Series, column: Column, where: str) -> tuple[pd.Series, list[Problem]]:
+    empty = cells.isna() | (cells.astype(str).str.strip() == "")
+    problems = []
+
+    def report(rows: Sequence[int], what: str, remedy: str) -> None:
+        problems.extend(
+            Problem(f"{where}, row {row + 2}, column {column.name}", what.format(cells[row]), remedy) for row in rows
+        )
+
+    if column.required:
+        report(list(cells.index[empty]), "is empty", "Fill it; an unknown value is not zero.")
+    if column.kind == "text":
+        if column.choices:
+            wrong = ~empty & ~cells.isin(column.choices)
+            report(list(cells.index[wrong]), "'{}' is not known", f"Use one of {', '.join(column.choices)}.")
+        return cells.where(~empty, ""), problems
+    numbers = pd.to_numeric(cells, errors="coerce")
+    no_number = ~empty & numbers.isna()
+    report(list(cells.index[no_number]), "'{}' is no number", "Write digits with a point, no unit and no thousands mark.")
+    if column.kind == "count":
+        report(list(cells.index[numbers.notna() & (numbers % 1 != 0)]), "{} is not whole", "Give a whole number.")
+    if column.low is not None:
+        report(list(cells.index[numbers < column.low]), "{} is " + _low(column), "Check sign and unit.")
+    if column.high is not None:
+        report(list(cells.index[numbers > column.high]), f"{{}} is above {column.high:g}", "Check the unit.")
+    if column.kind == "count" and not numbers.isna().any() and not (numbers % 1).any():
+        numbers = numbers.astype("int64")
+    return numbers, problems
+
+
+def _low(column: Column) -> str:
+    return "negative" if column.low == 0 else f"below {column.low:g}"

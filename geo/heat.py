@@ -1,0 +1,74 @@
+"""Heat of residential buildings: from census shares and TABULA types to final energy.
+
+Method: TABULA/IWU (net heat need by type, age class and state of refurbishment), use factor for the known gap between
+computed and real consumption, conversion by the efficiency of the heating system. Where a cell is known only by shares,
+the expectation over the shares is taken; nothing is rounded to one type or state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from geo.arrays import FloatArray, finite
+
+
+def use_factor(q_kwh_m2a: ArrayLike) -> FloatArray:
+    """Ratio of real to computed heat use.
+
+    Old buildings use less than computed (prebound), new ones slightly more. IWU's closed form
+    ``-0.2 + 1.3 / (1 + q/500)``: recalled, not seen in print.
+
+    Parameters
+    ----------
+    q_kwh_m2a
+        Computed net heat need per m² reference area and year, >= 0.
+    """
+    return -0.2 + 1.3 / (1 + finite("q_kwh_m2a", q_kwh_m2a, minimum=0) / 500)
+
+
+def final_heat(q_h_kwh_m2a: ArrayLike, q_w_kwh_m2a: ArrayLike, *, eta: float, use_factored: bool = True) -> FloatArray:
+    """Final energy for heat per m² reference area.
+
+    Parameters
+    ----------
+    q_h_kwh_m2a, q_w_kwh_m2a
+        Net need for space heat and for hot water per m² reference area and year; shapes must broadcast.
+    eta
+        Efficiency of the heating system, 0..1 for boilers, seasonal performance factor for heat pumps.
+    use_factored
+        Whether space heat is corrected by `use_factor`. With it, no further prebound or rebound may be applied: the
+        factor is taken before and after a retrofit, so it already holds both.
+
+    Returns
+    -------
+    FloatArray
+        kWh final energy (lower heating value) per m² reference area and year.
+    """
+    space = finite("q_h_kwh_m2a", q_h_kwh_m2a, minimum=0)
+    water = finite("q_w_kwh_m2a", q_w_kwh_m2a, minimum=0)
+    factor = use_factor(space) if use_factored else 1.0
+    return np.asarray((space * factor + water) / eta, dtype=np.float64)
+
+
+def expected_heat(area_m2: ArrayLike, age_shares: ArrayLike, q_kwh_m2a: ArrayLike) -> FloatArray:
+    """Heat of each unit by age class, expected over its types and ages.
+
+    Parameters
+    ----------
+    area_m2
+        Reference area of each unit by building type, shape (units, types).
+    age_shares
+        Share of each age class in each unit, shape (units, ages); rows sum to 1. Type and age are taken as
+        independent within a unit, since the census publishes only their margins.
+    q_kwh_m2a
+        Final energy by type and age class, shape (types, ages).
+
+    Returns
+    -------
+    FloatArray
+        kWh/a, shape (units, ages). The sum over ages is the heat of the unit.
+    """
+    area = finite("area_m2", area_m2, minimum=0)
+    shares = finite("age_shares", age_shares, minimum=0)
+    return np.asarray((area @ finite("q_kwh_m2a", q_kwh_m2a, minimum=0)) * shares, dtype=np.float64)

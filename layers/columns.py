@@ -1,0 +1,135 @@
+"""Columns of the published layers: name, unit, titles in German and English, how sure, from which one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One attribute of a layer.
+
+    Parameters
+    ----------
+    name
+        As in the file, the API and the tiles; ends in its unit where it has one.
+    unit
+        For people: ``"t CO2e/a"``; empty for names and keys.
+    en, de
+        Titles.
+    how
+        ``"published"``, ``"derived"`` (computed from published figures) or ``"modelled"``.
+    in_tiles
+        Whether vector tiles carry it.
+    """
+
+    name: str
+    unit: str
+    en: str
+    de: str
+    how: str = "published"
+    in_tiles: bool = True
+
+
+ID = Column("unit_id", "", "Census cell (INSPIRE)", "Zensuszelle (INSPIRE)", in_tiles=False)
+AGS = Column("ags", "", "Municipal key (AGS)", "Amtlicher Gemeindeschlüssel")
+NAME = Column("name", "", "Name", "Name")
+SECTOR_COLUMNS = (
+    Column("t_co2e_households", "t CO2e/a", "Emissions of households", "Emissionen der Haushalte", "modelled"),
+    Column("t_co2e_economy", "t CO2e/a", "Emissions of the economy", "Emissionen der Wirtschaft", "modelled"),
+    Column("t_co2e_transport", "t CO2e/a", "Emissions of transport", "Emissionen des Verkehrs", "modelled"),
+    Column("t_co2e_municipal", "t CO2e/a", "Emissions of the municipality", "Emissionen der Kommune", "modelled"),
+    Column("t_co2e", "t CO2e/a", "Emissions, all sectors", "Emissionen, alle Sektoren", "modelled"),
+)
+HOUSING = (
+    Column("n_buildings", "", "Residential buildings", "Wohngebäude", "derived"),
+    Column("dwellings", "", "Dwellings", "Wohnungen", "modelled"),
+    Column("people", "", "People", "Einwohner:innen", "modelled"),
+    Column("living_area_m2", "m²", "Living area", "Wohnfläche", "modelled"),
+)
+PER_HEAD = Column(
+    "t_co2e_households_per_head",
+    "t CO2e per head and year",
+    "Household emissions per head",
+    "Emissionen der Haushalte pro Kopf",
+    "modelled",
+)
+SOCIAL = (
+    Column("social_index", "1-9", "School social index, 9 = highest burden", "Schulsozialindex, 9 = höchste Belastung", "derived"),
+    Column(
+        "low_income_share",
+        "0-1",
+        "Share of residents counted as living in low-income areas (fifth with the highest index of the place)",
+        "Anteil in einkommensschwachen Gebieten (Fünftel mit dem höchsten Index des Ortes)",
+        "derived",
+    ),
+)
+GRADE = Column("data_grade", "A-D", "Data grade", "Datengüte", "derived")
+
+STOCK = (
+    ID,
+    AGS,
+    Column("area_id", "", "District, else municipality", "Bezirk, sonst Gemeinde"),
+    *HOUSING,
+    Column("share_until_1918", "0-1", "Share of buildings until 1918", "Anteil der Gebäude bis 1918", "modelled"),
+    Column("heat_kwh_a", "kWh/a", "Final energy for heat", "Endenergie für Wärme", "modelled"),
+    Column("heat_kwh_m2a", "kWh/m²a", "Heat per living area", "Wärme je Wohnfläche", "modelled"),
+    Column("t_co2e_heat", "t CO2e/a", "Emissions of heating", "Emissionen der Wärme", "modelled"),
+    Column("t_co2e_power", "t CO2e/a", "Emissions of household power", "Emissionen des Haushaltsstroms", "modelled"),
+    SECTOR_COLUMNS[0],
+    PER_HEAD,
+    *SOCIAL,
+    GRADE,
+)
+DISTRICTS = (
+    AGS,
+    Column("district", "", "District", "Bezirk"),
+    NAME,
+    Column("geometry_status", "", "Status of the boundary", "Stand der Grenze"),
+    Column("area_km2", "km²", "Area", "Fläche", "derived"),
+    *HOUSING,
+    *SECTOR_COLUMNS,
+    Column("t_co2e_placed", "t CO2e/a", "of which placed on buildings", "davon auf Gebäuden verortet", "modelled"),
+    Column("t_co2e_spread", "t CO2e/a", "of which spread without a place", "davon ohne Ort verteilt", "modelled"),
+    PER_HEAD,
+    *SOCIAL,
+    GRADE,
+)
+MUNICIPALITIES = (
+    AGS,
+    NAME,
+    Column("kreis", "", "District (Kreis)", "Kreis"),
+    Column("population", "", "Population 31.12.2021", "Bevölkerung 31.12.2021"),
+    Column("area_km2", "km²", "Area", "Fläche"),
+    Column("n_buildings", "", "Residential buildings", "Wohngebäude"),
+    Column("dwellings", "", "Dwellings", "Wohnungen"),
+    Column("living_area_m2", "m²", "Living area", "Wohnfläche"),
+    Column("share_dwellings_until_1918", "0-1", "Share of dwellings until 1918", "Anteil der Wohnungen bis 1918", "derived"),
+    Column("share_district_heating", "0-1", "Share of dwellings on district heat", "Anteil Fernwärme", "derived"),
+    Column("green_share", "0-1", "Share of forest, wood and farmland", "Anteil Wald, Gehölz, Landwirtschaft", "derived"),
+    Column("blue_share", "0-1", "Share of water", "Anteil Wasserfläche", "derived"),
+    Column("pv_kw", "kW", "Photovoltaics installed", "Photovoltaik installiert"),
+    *SECTOR_COLUMNS,
+    Column("t_co2e_placed", "t CO2e/a", "of which placed on buildings", "davon auf Gebäuden verortet", "modelled"),
+    Column("t_co2e_per_head", "t CO2e per head and year", "Emissions per head", "Emissionen pro Kopf", "modelled"),
+    PER_HEAD,
+    Column("t_co2_ets", "t CO2/a", "EU ETS sites, beside the balance", "EU-ETS-Anlagen, neben der Bilanz"),
+    Column("inventory_year", "", "Year of the balance", "Bilanzjahr"),
+    Column("inventory_edition", "", "Edition of the balance", "Ausgabe der Bilanz"),
+    *SOCIAL,
+    GRADE,
+)
+IMPACT_YEARS = (2030, 2035, 2040, 2045)
+IMPACT = (
+    Column("treated_m2", "m²", "Living area retrofitted by the end", "Bis Ende sanierte Wohnfläche", "modelled"),
+    Column("invest_eur", "EUR, prices of 2020", "Investment by the end", "Investition bis Ende", "modelled"),
+    Column("bill_saving_eur_a", "EUR/a", "Bill saving in the last year", "Ersparnis im letzten Jahr", "modelled"),
+    *(
+        Column(f"t_co2e_saved_{year}", "t CO2e/a", f"Saved in {year}", f"Einsparung {year}", "modelled")
+        for year in IMPACT_YEARS
+    ),
+    *(
+        Column(f"t_co2e_{year}", "t CO2e/a", f"Household emissions with the measure in {year}", f"Emissionen der Haushalte mit Maßnahme {year}", "modelled")
+        for year in IMPACT_YEARS
+    ),
+)
