@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,9 +21,13 @@ from layers.errors import ReleaseError
 from layers.tiles import tile
 
 CSP = (
-    "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self'; "
     "img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+# Debian's and older Pythons' tables do not know modules; browsers refuse them under another type
+mimetypes.add_type("text/javascript", ".mjs")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

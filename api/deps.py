@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Query, Request
-from fastapi.dependencies.utils import get_flat_dependant
 
 from api.errors import NotModifiedError, QueryError
 from api.settings import Settings
@@ -80,7 +79,10 @@ def strict_query(request: Request) -> None:
     QueryError
         All unknown parameters, and those that the route knows.
     """
-    known = {field.alias for field in get_flat_dependant(request.scope["route"].dependant).query_params}
+    # what the API's own description says is what is accepted; pages outside of it take no parameters
+    operations = request.app.openapi()["paths"].get(request.scope["route"].path, {})
+    parameters = operations.get(request.method.lower(), {}).get("parameters", [])
+    known = {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
     unknown = sorted(set(request.query_params) - known)
     if unknown:
         hint = f"Known here: {', '.join(sorted(known)) or 'none'}."

@@ -29,7 +29,7 @@ from geo.columns import Polygons
 from geo.equity import quintiles
 from geo.transfer import area_shares
 from layers import columns
-from layers.release import Release, current, staging
+from layers.release import Release, current, sha256, staging
 
 METHOD_VERSION = "2026.1"
 VALUE_SET = "BISKO"
@@ -39,6 +39,7 @@ DISTRICTS = "districts.parquet"
 INVENTORY = "inventory.parquet"
 ALLOCATION = "allocation.parquet"
 POTENTIAL = "potential.parquet"
+FETCHED = ("green", "blue")
 
 Progress = Callable[[str, int, int], None]
 
@@ -82,6 +83,7 @@ def build(
             manifest["places"][key] = entry
         for done, ags in enumerate(sorted(wanted), start=1):
             manifest["places"][ags] = _municipality(known[ags], figures, ef, people, path)
+            manifest["places"][ags]["fetched"] = _fetched(home, ags, path)
             progress(known[ags].name, done, len(wanted))
         for place in known.values():
             # a region is there when all its members are: its totals are never silently short
@@ -97,7 +99,11 @@ def up_to_date(home: Path, keys: Sequence[Place], figures: Figures) -> Release |
     except ValueError:
         return None
     same = release.manifest["inputs"] == inputs(figures) and release.manifest["method_version"] == method_version()
-    return release if same and all(place.key in release.places for place in keys) else None
+    members = [ags for place in keys for ags in place.members]
+    if not same or any(place.key not in release.places for place in keys):
+        return None
+    recorded = {ags: (release.places[ags]["fetched"] or {}).get("sha256") for ags in members}
+    return release if all(recorded[ags] == _fetched_hash(home, ags) for ags in members) else None
 
 
 def inputs(figures: Figures) -> dict[str, str]:
@@ -223,6 +229,27 @@ def _municipality(
         if place.districts is None
         else {"level": place.districts.level, "geometry_status": place.districts.geometry_status},
     }
+
+
+def _fetched_hash(home: Path, ags: str) -> str | None:
+    record = home / "fetched" / ags / "query.json"
+    return sha256(record) if record.is_file() else None
+
+
+def _fetched(home: Path, ags: str, path: Callable[[str, str], Path]) -> dict[str, Any] | None:
+    """Publish what `revier fetch` brought; None where nothing was fetched."""
+    if _fetched_hash(home, ags) is None:
+        return None
+    from data import osm  # noqa: PLC0415 - osmnx is slow to import and most builds need none of it
+
+    found = osm.read_fetched(home / "fetched" / ags)
+    if found is None:
+        return None
+    for theme in FETCHED:
+        frame = getattr(found, theme)
+        if len(frame):
+            _write(path(ags, f"{theme}.parquet"), pd.DataFrame(frame.drop(columns="geometry")), frame.geometry, columns.OSM)
+    return {"sha256": _fetched_hash(home, ags), "query": found.query, "report": found.report}
 
 
 def _zones(place: Place, figures: Figures, shapes: gpd.GeoSeries) -> tuple[gpd.GeoDataFrame, IntArray]:

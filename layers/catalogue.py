@@ -26,6 +26,11 @@ MODELLED = (
     "BISKO factors are recalled, to be verified."
 )
 
+KEPT_IN_SCENARIO = {
+    *("unit_id", "ags", "area_id", "district", "name", "geometry_status", "area_km2"),
+    *("people", "population", "social_index", "low_income_share"),
+}
+
 
 class Catalogue:
     """Collections of one release.
@@ -103,7 +108,23 @@ class Catalogue:
                 recipes[f"{key}.districts.{SCENARIO}"] = lambda key=key: self._scenario(key, "districts")  # type: ignore[misc]
             recipes[f"{key}.stock"] = lambda key=key: self._stock(key)  # type: ignore[misc]
             recipes[f"{key}.stock.{SCENARIO}"] = lambda key=key: self._scenario(key, "stock")  # type: ignore[misc]
+            for theme in build.FETCHED:
+                if self.release.file(key, f"{theme}.parquet").is_file():
+                    recipes[f"{key}.{theme}"] = lambda key=key, theme=theme: self._osm(key, theme)  # type: ignore[misc]
         return recipes
+
+    def _osm(self, key: str, theme: str) -> Layer:
+        query = self.release.places[key]["fetched"]["query"]
+        return self._read(
+            f"{key}.{theme}",
+            [(key, f"{theme}.parquet")],
+            f"{theme.capitalize()} areas of {self.release.places[key]['name']} (OpenStreetMap)",
+            f"OpenStreetMap as of {query['osm_base'] or query['fetched_at']}, clipped to the municipality. Areas overlap "
+            "(grass in a park): dissolve before summing.",
+            columns.OSM,
+            ("osm",),
+            10,
+        )
 
     def _municipalities(self, region: str) -> Layer:
         layer = self._read(
@@ -156,7 +177,7 @@ class Catalogue:
         planning = self.planning(key)
         result = impact(planning, [Placement()])
         figures = result.by_unit() if theme == "stock" else result.by_area(base, theme)
-        kept = tuple(c for c in base.columns if c.name in {"unit_id", "ags", "area_id", "district", "name", "people", "population", "geometry_status", "social_index", "low_income_share"})
+        kept = tuple(c for c in base.columns if c.name in KEPT_IN_SCENARIO)
         table = base.table.select([c.name for c in kept])
         for column in columns.IMPACT:
             table = table.append_column(column.name, pa.array(figures[column.name], from_pandas=True))

@@ -119,6 +119,13 @@ MUNICIPALITIES = (
     *SOCIAL,
     GRADE,
 )
+OSM = (
+    Column("osm_id", "", "OpenStreetMap element", "OpenStreetMap-Objekt"),
+    Column("kind", "", "Kind", "Art"),
+    NAME,
+    Column("public", "", "Open to the public", "Öffentlich zugänglich", "derived"),
+    Column("area_m2", "m²", "Area", "Fläche", "derived"),
+)
 IMPACT_YEARS = (2030, 2035, 2040, 2045)
 IMPACT = (
     Column("treated_m2", "m²", "Living area retrofitted by the end", "Bis Ende sanierte Wohnfläche", "modelled"),

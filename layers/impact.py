@@ -373,7 +373,8 @@ def _equity(result: Impact) -> dict[str, Any]:
         "quintiles": [
             {
                 "quintile": q + 1,
-                "label_en": ("poorest fifth", "second", "middle", "fourth", "richest fifth")[q],
+                "label_en": ("highest burden", "second", "middle", "fourth", "lowest burden")[q],
+                "label_de": ("höchste Belastung", "zweites", "mittleres", "viertes", "niedrigste Belastung")[q],
                 "people": float(people @ part[:, q]),
                 **{f"{name}_share": float(values[q]) for name, values in shares.items()},
                 "bill_saving_eur_per_head": float(shares["bill_saving"][q] * bill.sum() / (people @ part[:, q])),

@@ -102,6 +102,10 @@ class Layer:
         tags = np.full((len(self), len(keys)), -1, np.int32)
         for position, key in enumerate(keys):
             column = self.table[key]
+            if pa.types.is_boolean(column.type):
+                tags[:, position] = np.asarray(column.to_pylist(), dtype=bool) + len(values)
+                values += [mvt.value(False), mvt.value(True)]
+                continue
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
                 texts = np.asarray(["" if v is None else v for v in column.to_pylist()], dtype=str)
                 known = texts != ""

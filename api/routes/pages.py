@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from api import responses
 from api.deps import CatalogueDep
+from layers import styles
 
 router = APIRouter(include_in_schema=False)
 
@@ -13,7 +14,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/map")
 def map_page(catalogue: CatalogueDep) -> Response:
     """Return the planner's map."""
-    return responses.page("map.html", release=catalogue.release)
+    return responses.page("map.html", release=catalogue.release, styles=styles.web())
 
 
 @router.get("/docs")

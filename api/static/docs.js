@@ -1,0 +1,2 @@
+/* global SwaggerUIBundle */
+SwaggerUIBundle({ url: "/api", dom_id: "#swagger", deepLinking: true, validatorUrl: null });
