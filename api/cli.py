@@ -104,7 +104,9 @@ def serve(
         current(chosen.home)
         if "base_url" not in chosen.model_fields_set:
             chosen = chosen.model_copy(update={"base_url": f"http://{host}:{port}"})
-        err.print(f"Revier serves the map at http://{host}:{port}/map (all layers: http://{host}:{port}/)", soft_wrap=True)
+        err.print(
+            f"Revier serves the map at http://{host}:{port}/map (all layers: http://{host}:{port}/)", soft_wrap=True
+        )
         uvicorn.run(create_app(chosen), host=host, port=port, log_level="warning", proxy_headers=False)
 
 
@@ -124,7 +126,7 @@ def places(as_json: Json = False) -> None:
 
 
 @cli.command()
-def impact(  # noqa: PLR0913, PLR0917 - one argument for each option
+def impact(
     place: Annotated[str, typer.Argument(help="Key or name of a place.")] = "05913000",
     home: Home = None,
     start: Annotated[int, typer.Option(help="Year in which the uptake is still 0.")] = FIRST_YEAR,
@@ -201,7 +203,9 @@ def fetch(
     if as_json:
         typer.echo(json.dumps({"place": found.key, "folder": str(folder), "report": fetched.report}))
         return
-    out.print(f"{found.name}: {len(fetched.green)} green and {len(fetched.blue)} blue areas in {folder}", soft_wrap=True)
+    out.print(
+        f"{found.name}: {len(fetched.green)} green and {len(fetched.blue)} blue areas in {folder}", soft_wrap=True
+    )
     for line in fetched.report:
         out.print(f"  {line}", soft_wrap=True)
     out.print("Run `revier build --force` to publish them.")
@@ -210,7 +214,9 @@ def fetch(
 def _print_impact(body: dict[str, Any]) -> None:
     totals = body["totals"]
     out.print(f"\n[bold]{body['name']}: {body['measure']['name_en']}[/bold] (modelled, release {body['release']})")
-    years = Table("Year", "without t/a", "with t/a", "saved t/a", "invest M EUR", "bill saving M EUR/a", title="Households")
+    years = Table(
+        "Year", "without t/a", "with t/a", "saved t/a", "invest M EUR", "bill saving M EUR/a", title="Households"
+    )
     for row in body["years"]:
         figures = (row["t_co2e_without"], row["t_co2e_with"], row["t_co2e_saved"])
         money = (row["invest_eur"] / 1e6, row["bill_saving_eur"] / 1e6)
@@ -238,7 +244,8 @@ def _print_impact(body: dict[str, Any]) -> None:
         equity = body["equity"]
         out.print(
             f"Equity ratio {equity['equity_ratio']:.2f} (above 1 favours low-income areas); concentration index "
-            f"{equity['concentration_index']:+.3f} ± {equity['concentration_index_se']:.3f} over {equity['n_areas']} areas.",
+            f"{equity['concentration_index']:+.3f} ± {equity['concentration_index_se']:.3f} "
+            f"over {equity['n_areas']} areas.",
             soft_wrap=True,
         )
     else:

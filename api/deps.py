@@ -89,7 +89,9 @@ def strict_query(request: Request) -> None:
         raise QueryError([Problem(f"query parameter '{name}'", "is unknown", hint) for name in unknown])
 
 
-def wants_html(request: Request, f: Annotated[Format | None, Query(description="Answer as json or html.")] = None) -> bool:
+def wants_html(
+    request: Request, f: Annotated[Format | None, Query(description="Answer as json or html.")] = None
+) -> bool:
     """Whether a page for people is asked for, by `f` or by the Accept header."""
     if f is not None:
         return f == "html"
@@ -128,25 +130,24 @@ def bbox(
     """
     if bbox is None:
         return None
-
-    def refuse(what: str) -> QueryError:
-        return QueryError(Problem("bbox", f"'{bbox[:80]}' {what}", "Give west,south,east,north in degrees."))
-
     try:
         numbers = [float(part) for part in bbox.split(",")]
     except ValueError:
-        raise refuse("holds something that is no number") from None
+        numbers = [math.nan]
     if len(numbers) == 6:
         numbers = [numbers[0], numbers[1], numbers[3], numbers[4]]
-    if len(numbers) != 4:
-        raise refuse(f"has {len(numbers)} numbers, not 4 or 6")
-    if not all(math.isfinite(n) for n in numbers):
-        raise refuse("is not finite")
+    wrong = ""
+    if not all(map(math.isfinite, numbers)):
+        wrong = "holds something that is no finite number"
+    elif len(numbers) != 4:
+        wrong = f"has {len(numbers)} numbers, not 4 or 6"
+    elif numbers[1] > numbers[3]:
+        wrong = "has its south above its north"
+    elif max(abs(numbers[0]), abs(numbers[2])) > 180 or max(abs(numbers[1]), abs(numbers[3])) > 90:
+        wrong = "lies outside the world"
+    if wrong:
+        raise QueryError(Problem("bbox", f"'{bbox[:80]}' {wrong}", "Give west,south,east,north in degrees."))
     west, south, east, north = numbers
-    if south > north:
-        raise refuse("has its south above its north")
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south and north <= 90):
-        raise refuse("lies outside the world")
     return west, south, east, north
 
 

@@ -39,7 +39,12 @@ class NotModifiedError(Exception):
 
 def problem(status: int, detail: str, problems: list[dict[str, Any]] | None = None) -> Response:
     """Make an answer of type `application/problem+json`."""
-    body: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
     if problems:
         body["problems"] = problems
     return Response(orjson.dumps(body), status, media_type="application/problem+json")

@@ -11,7 +11,7 @@ from data.inventory import Inventory
 from data.schema import AGES
 from data.stock import Stock
 from geo.allocate import Proxy, allocate
-from geo.arrays import FloatArray, IntArray
+from geo.arrays import FloatArray, IntArray, sum_by
 
 KWH_FIRST_PERSON = 1500.0
 KWH_FURTHER_PERSON = 700.0
@@ -102,23 +102,26 @@ def on_districts(
     n = len(areas_m2)
     columns = iter(range(allocated.tonnes.shape[1]))
     out = []
-    for row in inventory.rows.itertuples(index=False):
-        if row.sector == "households":
+    for sector, carrier, use, tonnes in inventory.rows[["sector", "carrier", "use", "t_co2e_a"]].itertuples(
+        index=False
+    ):
+        if sector == "households":
             column = next(columns)
-            placed = np.bincount(district_of_unit, allocated.tonnes[:-1, column], minlength=n)
+            placed = sum_by(district_of_unit, allocated.tonnes[:-1, column], n)
             rest = allocate(
-                allocated.tonnes[-1, column], [Proxy("as the placed part", placed), Proxy("area (degenerate)", areas_m2)]
+                allocated.tonnes[-1, column],
+                [Proxy("as the placed part", placed), Proxy("area (degenerate)", areas_m2)],
             )
         else:
             placed = np.zeros(n)
-            rest = allocate(row.t_co2e_a, [Proxy("area (degenerate)", areas_m2)])
+            rest = allocate(tonnes, [Proxy("area (degenerate)", areas_m2)])
         out.append(
             pd.DataFrame(
                 {
                     "zone": np.arange(n),
-                    "sector": row.sector,
-                    "carrier": row.carrier,
-                    "use": row.use,
+                    "sector": sector,
+                    "carrier": carrier,
+                    "use": use,
                     "t_placed": placed,
                     "t_spread": rest.values,
                     "method": rest.method,
@@ -141,8 +144,9 @@ def potential(stock: Stock, allocated: OnStock, inventory: Inventory) -> pd.Data
     rows = inventory.rows[inventory.rows["sector"] == "households"].reset_index(drop=True)
     columns: dict[str, FloatArray] = {}
     is_heat = rows["use"].to_numpy() == "heat"
-    for position in np.flatnonzero(is_heat):
-        columns[f"heat_kwh_a_{rows['carrier'][position]}"] = allocated.kwh[:, position]
+    for position, carrier in enumerate(rows["carrier"]):
+        if is_heat[position]:
+            columns[f"heat_kwh_a_{carrier}"] = allocated.kwh[:, position]
     columns["power_kwh_a"] = allocated.kwh[:, ~is_heat].sum(axis=1)
     total = allocated.kwh[:, is_heat].sum(axis=1)
     useful = np.vstack([stock.heat_by_age, np.asarray(stock.withheld["heat"])])

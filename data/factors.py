@@ -79,7 +79,9 @@ def factors(table: pd.DataFrame, value_set: str = "BISKO", *, projection: str | 
     base = heat[heat["value_set"] == value_set]
     if base.empty:
         problems.append(
-            Problem("emission_factors.csv", f"no value set '{value_set}'", f"Use one of {sorted(set(heat['value_set']))}.")
+            Problem(
+                "emission_factors.csv", f"no value set '{value_set}'", f"Use one of {sorted(set(heat['value_set']))}."
+            )
         )
     after = heat[heat["value_set"] == projection] if projection else heat.iloc[:0]
     boundaries = sorted(set(base["gas_boundary"]) | set(after["gas_boundary"]))

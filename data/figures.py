@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from data.errors import TableError
@@ -46,6 +47,11 @@ class Figures:
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         return self.tables[name]
+
+    def town(self, ags: str) -> pd.Series:
+        """Return the row of a municipality in `municipalities.csv`."""
+        table = self.tables["municipalities"]
+        return table[table["ags"] == ags].iloc[0]
 
 
 def read(folder: Path = BUILT_IN) -> Figures:
@@ -96,11 +102,11 @@ def _read_parquet(path: Path, columns: tuple[str, ...], problems: list[Problem])
         if name not in table:
             problems.append(Problem(f"{path.name}, column {name}", "is missing", "Make the table with data.make."))
     numbers = table.select_dtypes("number")
-    for name in numbers:
-        for row in numbers.index[numbers[name] < 0]:
-            problems.append(
-                Problem(f"{path.name}, row {row + 1}, column {name}", f"{numbers.at[row, name]} is negative", "Check it.")
-            )
+    for column in numbers.columns:
+        values = numbers[column].to_numpy()
+        for row in np.flatnonzero(values < 0):
+            where = f"{path.name}, row {row + 1}, column {column}"
+            problems.append(Problem(where, f"{values[row]} is negative", "Check it."))
     return table
 
 
@@ -116,28 +122,32 @@ def _read_polygons(path: Path, columns: tuple[str, ...], problems: list[Problem]
     if table.crs is None or table.crs != CRS_PLACE:
         name = "none" if table.crs is None else table.crs.to_string()
         problems.append(Problem(f"{path.name}, CRS", f"is {name}, expected {CRS_PLACE}", f"Reproject to {CRS_PLACE}."))
-    broken = table.index[table.geometry.isna() | ~table.geometry.is_valid | (table.geometry.area <= 0)]
-    for row in broken:
-        problems.append(Problem(f"{path.name}, row {row + 1}, geometry", "is missing or invalid", "Mend with make_valid."))
+    broken = table.geometry.isna() | ~table.geometry.is_valid | (table.geometry.area <= 0)
+    for row in np.flatnonzero(broken):
+        problems.append(
+            Problem(f"{path.name}, row {row + 1}, geometry", "is missing or invalid", "Mend with make_valid.")
+        )
     return table
 
 
-def _cross_check(
-    tables: dict[str, pd.DataFrame], cells: pd.DataFrame, boundaries: gpd.GeoDataFrame
-) -> list[Problem]:
+def _cross_check(tables: dict[str, pd.DataFrame], cells: pd.DataFrame, boundaries: gpd.GeoDataFrame) -> list[Problem]:
     problems = []
     sources, known = set(tables["sources"]["source_id"]), set(tables["municipalities"]["ags"])
     for name, table in tables.items():
         if "source_id" in table and name != "sources":
-            for row in table.index[~table["source_id"].isin(sources)]:
-                value = table.at[row, "source_id"]
+            for row in np.flatnonzero(~table["source_id"].isin(sources)):
+                value = table["source_id"].iloc[row]
                 problems.append(
-                    Problem(f"{name}.csv, row {row + 2}, column source_id", f"'{value}' is unknown", "Add it to sources.csv.")
+                    Problem(
+                        f"{name}.csv, row {row + 2}, column source_id",
+                        f"'{value}' is unknown",
+                        "Add it to sources.csv.",
+                    )
                 )
     for name in ("social_index", "point_sources"):
         table = tables[name]
-        for row in table.index[~table["ags"].isin(known)]:
-            value = table.at[row, "ags"]
+        for row in np.flatnonzero(~table["ags"].isin(known)):
+            value = table["ags"].iloc[row]
             problems.append(
                 Problem(f"{name}.csv, row {row + 2}, column ags", f"'{value}' is no municipality", "Correct the key.")
             )
@@ -156,7 +166,9 @@ def _check_sectors(tables: dict[str, pd.DataFrame]) -> list[Problem]:
     for sector in SECTORS:
         if sector not in fallback:
             problems.append(
-                Problem("fallback_per_head.csv", f"sector {sector} is missing", "Add a row; a missing sector is not zero.")
+                Problem(
+                    "fallback_per_head.csv", f"sector {sector} is missing", "Add a row; a missing sector is not zero."
+                )
             )
     base = tables["inventories"]
     base = base[base["base"] == 1]

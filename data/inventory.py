@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from data.factors import Factors
-from data.schema import SECTORS
 from data.figures import Figures
+from data.schema import SECTORS
 
 FALLBACK_YEAR = 2021
 
@@ -60,7 +60,7 @@ def inventory(ags: str, figures: Figures, ef: Factors) -> Inventory:
         share of dwellings, scaled to the published sector where there is one. The other sectors as published, or per
         head (grade D); their carriers are not published and not guessed (`carrier` ``"all"``).
     """
-    town = figures["municipalities"].set_index("ags").loc[ags]
+    town = figures.town(ags)
     published = figures["inventories"]
     published = published[(published["ags"] == ags) & (published["base"] == 1)]
     own = not published.empty
@@ -75,9 +75,10 @@ def inventory(ags: str, figures: Figures, ef: Factors) -> Inventory:
         rows["source_id"] = published["source_id"].iloc[0]
     rest = []
     fallback = figures["fallback_per_head"].set_index("sector")
+    per_head = fallback["t_co2e_per_head"].to_dict()
     statuses = published.set_index("sector")["status"] if own else fallback["status"]
     for name in SECTORS[1:]:
-        tonnes = sector[name] if own else fallback.at[name, "t_co2e_per_head"] * town["population"]
+        tonnes = float(sector[name] if own else per_head[name] * town["population"])
         rest.append(
             {
                 "sector": name,

@@ -91,7 +91,9 @@ class Schema:
 
 
 SCHEMAS = {
-    "sources": Schema(texts("source_id", "title", "publisher", "licence", "attribution", "reference"), ("source_id",), cited=False),
+    "sources": Schema(
+        texts("source_id", "title", "publisher", "licence", "attribution", "reference"), ("source_id",), cited=False
+    ),
     "municipalities": Schema(
         (
             *texts("ags", "name", "kreis", "kreis_ags", "type", "population_date"),
@@ -99,7 +101,10 @@ SCHEMAS = {
             *counts("population", "n_buildings", "n_buildings_1_dwelling", "n_buildings_2_dwellings"),
             *counts("n_buildings_3plus_dwellings", "dwellings", *(f"dwellings_{age}" for age in AGES)),
             *counts("dwellings_district_heating", "floor_area_m2"),
-            *(Column(f"{land}_ha") for land in ("settlement", "traffic", "agriculture", "forest", "wood", "water", "commerce")),
+            *(
+                Column(f"{land}_ha")
+                for land in ("settlement", "traffic", "agriculture", "forest", "wood", "water", "commerce")
+            ),
             Column("pv_kw"),
         ),
         ("ags",),
@@ -123,7 +128,8 @@ SCHEMAS = {
         ("carrier", "use"),
     ),
     "fallback_per_head": Schema(
-        (Column("sector", "text", choices=SECTORS), Column("t_co2e_per_head"), Column("low"), Column("high")), ("sector",)
+        (Column("sector", "text", choices=SECTORS), Column("t_co2e_per_head"), Column("low"), Column("high")),
+        ("sector",),
     ),
     "emission_factors": Schema(
         (*texts("value_set", "carrier", "gas_boundary"), YEAR, Column("ef_g_kwh", high=1500)),
@@ -218,7 +224,7 @@ def check(table: pd.DataFrame, schema: Schema, file: Path) -> tuple[pd.DataFrame
 
 def _check_column(cells: pd.Series, column: Column, where: str) -> tuple[pd.Series, list[Problem]]:
     empty = cells.isna() | (cells.astype(str).str.strip() == "")
-    problems = []
+    problems: list[Problem] = []
 
     def report(rows: Sequence[int], what: str, remedy: str) -> None:
         problems.extend(
@@ -234,7 +240,9 @@ def _check_column(cells: pd.Series, column: Column, where: str) -> tuple[pd.Seri
         return cells.where(~empty, ""), problems
     numbers = pd.to_numeric(cells, errors="coerce")
     no_number = ~empty & numbers.isna()
-    report(list(cells.index[no_number]), "'{}' is no number", "Write digits with a point, no unit and no thousands mark.")
+    report(
+        list(cells.index[no_number]), "'{}' is no number", "Write digits with a point, no unit and no thousands mark."
+    )
     if column.kind == "count":
         report(list(cells.index[numbers.notna() & (numbers % 1 != 0)]), "{} is not whole", "Give a whole number.")
     if column.low is not None:

@@ -1,7 +1,8 @@
 """Building stock of grade C: census cells of 200 m, their dwellings, floor area, people and heat.
 
 Counts below 3 are withheld by the census. What a cell is known to have but not of which kind takes the kinds that the
-municipality has left over; what is withheld altogether becomes one more row, without a place, so that no total is short.
+municipality has left over; what is withheld altogether becomes one more row, without a place, so that no total is
+short.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
-from data.schema import AGES
 from data.figures import CRS_CELLS, CRS_PLACE, Figures
+from data.schema import AGES
 from geo.arrays import FloatArray
 from geo.heat import expected_heat, final_heat
 
@@ -88,7 +89,7 @@ def stock(ags: str, figures: Figures, people: tuple[pd.Series, pd.Series]) -> St
     people
         Result of `people_2011`, made once for all municipalities.
     """
-    town = figures["municipalities"].set_index("ags").loc[ags]
+    town = figures.town(ags)
     cells = figures.cells[figures.cells["ags"] == ags]
     # the last row stands for the buildings that the census withholds
     buildings = _buildings_by_type(cells, town)
@@ -160,8 +161,6 @@ def squares(units: pd.DataFrame) -> gpd.GeoSeries:
     return gpd.GeoSeries(projected, crs=CRS_PLACE)
 
 
-
-
 def _buildings_by_type(cells: pd.DataFrame, town: pd.Series) -> FloatArray:
     """Buildings by type, shape (cells + 1, types + rests); the last row is withheld."""
     known = cells[[f"type_{name}" for name in TYPES]].to_numpy(np.float64)
@@ -169,9 +168,7 @@ def _buildings_by_type(cells: pd.DataFrame, town: pd.Series) -> FloatArray:
     open_type = (cells["type_other"] + cells["type_unknown"]).to_numpy(np.float64)
     sums = known.sum(axis=0)
     published = town[["n_buildings_1_dwelling", "n_buildings_2_dwellings", "n_buildings_3plus_dwellings"]]
-    rest = np.clip(
-        published.to_numpy(np.float64) - [sums[:2].sum(), sums[2:5].sum(), sums[5:].sum()], 0, None
-    )
+    rest = np.clip(published.to_numpy(np.float64) - [sums[:2].sum(), sums[2:5].sum(), sums[5:].sum()], 0, None)
     mix = rest / rest.sum() if rest.sum() > 0 else published.to_numpy(np.float64) / published.sum()
     withheld = max(float(town["n_buildings"]) - known.sum() - open_type.sum(), 0.0)
     return np.vstack(
@@ -206,8 +203,8 @@ def _heat_by_type_and_age(figures: Figures, building_types: list[str]) -> tuple[
     rows = rows.merge(figures["tabula"], on=["age_class", "state"])
     rows["weight"] = rows["share_age"] * rows["share_state"]
     rows["q"] = final_heat(rows["q_h_kwh_m2a"], rows["q_w_kwh_m2a"], eta=1.0)
-    usual = rows[rows["state"] == "usual"].drop_duplicates(["building_type", "age_class"])
-    usual = usual.set_index(["building_type", "age_class"])["q"]
+    usual_rows = rows[rows["state"] == "usual"].drop_duplicates(["building_type", "age_class"])
+    usual = usual_rows.set_index(["building_type", "age_class"])["q"]
     key = pd.MultiIndex.from_frame(rows[["building_type", "age_class"]])
     gain = (rows["q"] - usual.reindex(key).to_numpy()).clip(lower=0)
     rows["saving"] = gain.where(rows["state"] == "existing", 0.0)

@@ -120,7 +120,9 @@ def largest_remainder(values: ArrayLike, *, total: int | None = None) -> IntArra
     missing = goal - int(whole.sum())
     if not 0 <= missing <= amounts.size:
         raise InputError(
-            Problem("total", f"{goal} cannot be reached by rounding values that sum to {amounts.sum():.6g}", "Check it.")
+            Problem(
+                "total", f"{goal} cannot be reached by rounding values that sum to {amounts.sum():.6g}", "Check it."
+            )
         )
     order = np.argsort(-(amounts - whole), kind="stable")
     whole[order[:missing]] += 1

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from geo.errors import InputError, Problem
 
 FloatArray: TypeAlias = NDArray[np.float64]
-IntArray: TypeAlias = NDArray[np.int64]
+IntArray: TypeAlias = NDArray[np.integer]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 
@@ -49,3 +49,8 @@ def finite(name: str, values: ArrayLike, *, minimum: float | None = None, size: 
     if problems:
         raise InputError(problems)
     return array
+
+
+def sum_by(group: IntArray, values: ArrayLike, n: int) -> FloatArray:
+    """Sum values by group number; groups 0..n-1, those without a member sum to 0."""
+    return np.asarray(np.bincount(group, np.asarray(values, dtype=np.float64), minlength=n), dtype=np.float64)

@@ -1,7 +1,7 @@
 """Polygons as columns: coordinates once, offsets beside them, no object for each geometry.
 
-The layout is GeoArrow's: rings are runs of coordinates, parts runs of rings, rows runs of parts. The same arrays go from
-the file to the kernels and the tile encoder.
+The layout is GeoArrow's: rings are runs of coordinates, parts runs of rings, rows runs of parts. The same arrays go
+from the file to the kernels and the tile encoder.
 """
 
 from __future__ import annotations
@@ -45,11 +45,14 @@ class Polygons:
         wrong = np.flatnonzero(~np.isin(kinds, (3, 6)) | shapely.is_empty(geometries))
         if wrong.size:
             raise InputError(
-                Problem(f"row {wrong[0]}", f"{wrong.size} geometry(ies) are no polygons", "Keep polygons with area only.")
+                Problem(
+                    f"row {wrong[0]}", f"{wrong.size} geometry(ies) are no polygons", "Keep polygons with area only."
+                )
             )
         # one multipolygon at the end makes shapely choose the multi layout even if all rows are simple
-        probe = shapely.multipolygons([shapely.box(0, 0, 1, 1)])
-        _, coords, (rings, parts, rows) = shapely.to_ragged_array(np.append(geometries, probe), include_z=False)
+        probe = np.array([shapely.MultiPolygon([shapely.box(0, 0, 1, 1)])], dtype=object)
+        both = np.concatenate([geometries, probe])
+        _, coords, (rings, parts, rows) = shapely.to_ragged_array(both, include_z=False)
         rows, parts, rings = rows[:-1], parts[: rows[-2] + 1], rings[: parts[rows[-2]] + 1]
         return cls(
             np.ascontiguousarray(coords[: rings[-1]]),

@@ -28,7 +28,7 @@ def population_shares(population: ArrayLike) -> FloatArray:
     people = finite("population", population, minimum=0)
     if people.sum() <= 0:
         raise InputError(Problem("population", "sums to zero", "Give areas with people."))
-    return people / people.sum()
+    return np.asarray(people / people.sum())
 
 
 def weighted_mean(values: ArrayLike, population: ArrayLike) -> float:
@@ -173,8 +173,8 @@ def concentration(amount_per_head: ArrayLike, population: ArrayLike, rank_by: Ar
     through[order] = np.cumsum((w * h)[order]) / mean
     before = through - w * h / mean
     a = h / mean * (2 * rank - 1 - index) + 2 - before - through
-    variance = (w @ a**2 - (1 + index) ** 2) / h.size
-    return Concentration(index, float(np.sqrt(max(variance, 0.0))))
+    variance = float(w @ a**2 - (1 + index) ** 2) / h.size
+    return Concentration(index, max(variance, 0.0) ** 0.5)
 
 
 def concentration_regression(

@@ -43,9 +43,13 @@ def uptake(
     """
     problems = []
     if not start < end:
-        problems.append(Problem("start, end", f"{start:g} is not before {end:g}", "Give the first year, then the last."))
+        problems.append(
+            Problem("start, end", f"{start:g} is not before {end:g}", "Give the first year, then the last.")
+        )
     if not 0 <= maximum <= 1:
-        problems.append(Problem("uptake", f"{maximum:g} is no share", "Give a share of the eligible stock from 0 to 1."))
+        problems.append(
+            Problem("uptake", f"{maximum:g} is no share", "Give a share of the eligible stock from 0 to 1.")
+        )
     if problems:
         raise InputError(problems)
     middle = start + 0.45 * (end - start) if midpoint is None else midpoint
@@ -109,7 +113,9 @@ def shapley(measures: Sequence[str], saving: Callable[[frozenset[str]], float]) 
     for measure in measures:
         others = [m for m in measures if m != measure]
         shares[measure] = sum(
-            factorial(k) * factorial(n - k - 1) / factorial(n)
+            factorial(k)
+            * factorial(n - k - 1)
+            / factorial(n)
             * (saving(frozenset({*subset, measure})) - saving(frozenset(subset)))
             for k in range(n)
             for subset in combinations(others, k)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import geopandas as gpd
 import numpy as np
@@ -146,7 +147,9 @@ def transfer(
     return out, remainder
 
 
-def _pairs(source: np.ndarray, target: np.ndarray, predicate: str) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(
+    source: np.ndarray, target: np.ndarray, predicate: Literal["contains_properly", "intersects"]
+) -> tuple[np.ndarray, np.ndarray]:
     tree = shapely.STRtree(source)
     found = tree.query(target, predicate=predicate)
     return found[0], found[1]
@@ -157,9 +160,13 @@ def _same_projected_crs(*layers: gpd.GeoSeries) -> None:
     if None in names:
         raise CRSMismatchError(Problem("layer", "has no CRS", "Set it from the publisher's note; it is never guessed."))
     if any(layer.crs != layers[0].crs for layer in layers):
-        raise CRSMismatchError(Problem("layers", f"are in {' and '.join(map(str, names))}", "Reproject one with to_crs."))
+        raise CRSMismatchError(
+            Problem("layers", f"are in {' and '.join(map(str, names))}", "Reproject one with to_crs.")
+        )
     if not layers[0].crs.is_projected:
-        raise CRSMismatchError(Problem("layers", f"are in degrees ({names[0]})", "Reproject to metres, EPSG:25832 say."))
+        raise CRSMismatchError(
+            Problem("layers", f"are in degrees ({names[0]})", "Reproject to metres, EPSG:25832 say.")
+        )
 
 
 def _refuse_broken(kind: str, layer: gpd.GeoSeries) -> None:

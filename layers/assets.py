@@ -1,7 +1,7 @@
 """Browser libraries (MapLibre, Leaflet, Swagger UI): fetched from npm at build time, served from here, nowhere else.
 
-`python -m layers.assets` runs `npm ci` on the hash-checked lock file with the Node that comes as a Python package, and copies
-what the pages need. Doing it again when nothing changed costs nothing.
+`python -m layers.assets` runs `npm ci` on the hash-checked lock file with the Node that comes as a Python package, and
+copies what the pages need. Doing it again when nothing changed costs nothing.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from geo.errors import Problem
 from layers import build, columns
 from layers.columns import Column
 from layers.errors import UnknownCollectionError
-from layers.impact import SCENARIO, Planning, Placement, impact
+from layers.impact import SCENARIO, Placement, Planning, impact
 from layers.layer import Layer
 from layers.release import Release
 
@@ -101,16 +102,16 @@ class Catalogue:
         places = self.release.places
         for key in sorted(places, key=lambda k: (places[k]["kind"] != "region", places[k].get("districts") is None, k)):
             if places[key]["kind"] == "region":
-                recipes[f"{key}.municipalities"] = lambda key=key: self._municipalities(key)  # type: ignore[misc]
-                recipes[f"{key}.municipalities.{SCENARIO}"] = lambda key=key: self._scenario(key, "municipalities")  # type: ignore[misc]
+                recipes[f"{key}.municipalities"] = partial(self._municipalities, key)
+                recipes[f"{key}.municipalities.{SCENARIO}"] = partial(self._scenario, key, "municipalities")
             elif places[key]["districts"]:
-                recipes[f"{key}.districts"] = lambda key=key: self._districts(key)  # type: ignore[misc]
-                recipes[f"{key}.districts.{SCENARIO}"] = lambda key=key: self._scenario(key, "districts")  # type: ignore[misc]
-            recipes[f"{key}.stock"] = lambda key=key: self._stock(key)  # type: ignore[misc]
-            recipes[f"{key}.stock.{SCENARIO}"] = lambda key=key: self._scenario(key, "stock")  # type: ignore[misc]
+                recipes[f"{key}.districts"] = partial(self._districts, key)
+                recipes[f"{key}.districts.{SCENARIO}"] = partial(self._scenario, key, "districts")
+            recipes[f"{key}.stock"] = partial(self._stock, key)
+            recipes[f"{key}.stock.{SCENARIO}"] = partial(self._scenario, key, "stock")
             for theme in build.FETCHED:
                 if self.release.file(key, f"{theme}.parquet").is_file():
-                    recipes[f"{key}.{theme}"] = lambda key=key, theme=theme: self._osm(key, theme)  # type: ignore[misc]
+                    recipes[f"{key}.{theme}"] = partial(self._osm, key, theme)
         return recipes
 
     def _osm(self, key: str, theme: str) -> Layer:
@@ -119,8 +120,8 @@ class Catalogue:
             f"{key}.{theme}",
             [(key, f"{theme}.parquet")],
             f"{theme.capitalize()} areas of {self.release.places[key]['name']} (OpenStreetMap)",
-            f"OpenStreetMap as of {query['osm_base'] or query['fetched_at']}, clipped to the municipality. Areas overlap "
-            "(grass in a park): dissolve before summing.",
+            f"OpenStreetMap as of {query['osm_base'] or query['fetched_at']}, clipped to the municipality. Areas "
+            "overlap (grass in a park): dissolve before summing.",
             columns.OSM,
             ("osm",),
             10,
@@ -131,8 +132,8 @@ class Catalogue:
             f"{region}.municipalities",
             [(key, build.MUNICIPALITY) for key in self._members(region)],
             f"Municipalities of {self.release.places[region]['name']}",
-            "Published figures by municipality; emissions from the city's own balance (grade B) or national figures per "
-            "head (grade D). Low-income share and quintiles rank the municipalities of the region.",
+            "Published figures by municipality; emissions from the city's own balance (grade B) or national figures "
+            "per head (grade D). Low-income share and quintiles rank the municipalities of the region.",
             columns.MUNICIPALITIES,
             ("vg250", "localzero-ruhr", "school-social-index", "press-balances", "klimawatch", "bisko-recalled"),
             0,
@@ -164,8 +165,8 @@ class Catalogue:
             f"{key}.stock",
             [(member, build.STOCK) for member in self._members(key)],
             f"Building stock of {self.release.places[key]['name']} (census cells, 200 m)",
-            f"Residential buildings of the 2011 census on cells of 200 m, grade C. {MODELLED} People are known on 1 km and "
-            "spread by dwellings inside. Buildings that the census withholds are not on the map; see /places.",
+            f"Residential buildings of the 2011 census on cells of 200 m, grade C. {MODELLED} People are known on 1 km "
+            "and spread by dwellings inside. Buildings that the census withholds are not on the map; see /places.",
             columns.STOCK,
             CENSUS,
             11 if self.release.places[key]["kind"] == "region" else 10,
@@ -184,9 +185,9 @@ class Catalogue:
         return Layer(
             f"{base.id}.{SCENARIO}",
             f"{base.title}: envelope retrofit of buildings until 1918",
-            f"Where the measure lands and what it saves against doing nothing. {MODELLED} Investment in prices of 2020, "
-            "an assumption (60 % of a published full retrofit). Bill savings count gas, district heat and electricity "
-            "only: other carriers have no published price here.",
+            f"Where the measure lands and what it saves against doing nothing. {MODELLED} Investment in prices of "
+            "2020, an assumption (60 % of a published full retrofit). Bill savings count gas, district heat and "
+            "electricity only: other carriers have no published price here.",
             (*kept, *columns.IMPACT),
             table,
             base.polygons,
@@ -195,7 +196,7 @@ class Catalogue:
             base.version,
         )
 
-    def _read(  # noqa: PLR0913, PLR0917 - the fields of a layer
+    def _read(
         self,
         collection: str,
         files: list[tuple[str, str]],

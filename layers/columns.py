@@ -55,7 +55,13 @@ PER_HEAD = Column(
     "modelled",
 )
 SOCIAL = (
-    Column("social_index", "1-9", "School social index, 9 = highest burden", "Schulsozialindex, 9 = höchste Belastung", "derived"),
+    Column(
+        "social_index",
+        "1-9",
+        "School social index, 9 = highest burden",
+        "Schulsozialindex, 9 = höchste Belastung",
+        "derived",
+    ),
     Column(
         "low_income_share",
         "0-1",
@@ -104,9 +110,13 @@ MUNICIPALITIES = (
     Column("n_buildings", "", "Residential buildings", "Wohngebäude"),
     Column("dwellings", "", "Dwellings", "Wohnungen"),
     Column("living_area_m2", "m²", "Living area", "Wohnfläche"),
-    Column("share_dwellings_until_1918", "0-1", "Share of dwellings until 1918", "Anteil der Wohnungen bis 1918", "derived"),
+    Column(
+        "share_dwellings_until_1918", "0-1", "Share of dwellings until 1918", "Anteil der Wohnungen bis 1918", "derived"
+    ),
     Column("share_district_heating", "0-1", "Share of dwellings on district heat", "Anteil Fernwärme", "derived"),
-    Column("green_share", "0-1", "Share of forest, wood and farmland", "Anteil Wald, Gehölz, Landwirtschaft", "derived"),
+    Column(
+        "green_share", "0-1", "Share of forest, wood and farmland", "Anteil Wald, Gehölz, Landwirtschaft", "derived"
+    ),
     Column("blue_share", "0-1", "Share of water", "Anteil Wasserfläche", "derived"),
     Column("pv_kw", "kW", "Photovoltaics installed", "Photovoltaik installiert"),
     *SECTOR_COLUMNS,
@@ -136,7 +146,13 @@ IMPACT = (
         for year in IMPACT_YEARS
     ),
     *(
-        Column(f"t_co2e_{year}", "t CO2e/a", f"Household emissions with the measure in {year}", f"Emissionen der Haushalte mit Maßnahme {year}", "modelled")
+        Column(
+            f"t_co2e_{year}",
+            "t CO2e/a",
+            f"Household emissions with the measure in {year}",
+            f"Emissionen der Haushalte mit Maßnahme {year}",
+            "modelled",
+        )
         for year in IMPACT_YEARS
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -64,7 +65,7 @@ def write(catalogue: Catalogue, collection: str, path: Path, file_format: str, c
             frame = to_frame(layer)
             if file_format == "geojson":
                 frame = frame.to_crs(4326)
-            options = {"engine": "pyogrio", "driver": DRIVERS[file_format], "layer": collection}
+            options: dict[str, Any] = {"engine": "pyogrio", "driver": DRIVERS[file_format], "layer": collection}
             if file_format == "gpkg":
                 options["layer_options"] = {"DESCRIPTION": f"{layer.description} {licences}", "IDENTIFIER": layer.title}
             if file_format == "csv":
@@ -99,7 +100,9 @@ def raster(layer: Layer, column: str) -> tuple[FloatArray, float, float]:
         raise InputError(Problem(layer.id, "is no grid of cells", "Choose a collection of the theme stock."))
     names = [c.name for c in layer.columns if c.name.startswith(SUMS) and "per_head" not in c.name]
     if column not in names:
-        raise InputError(Problem("--column", f"'{column}' cannot be put on a raster", f"Use one of {', '.join(names)}."))
+        raise InputError(
+            Problem("--column", f"'{column}' cannot be put on a raster", f"Use one of {', '.join(names)}.")
+        )
     # CRS3035RES200mN{y}E{x}, with the municipality behind a point where a cell is shared
     corners = [text.split("mN")[1].split(".")[0].split("E") for text in layer.table["unit_id"].to_pylist()]
     north, east = np.array(corners, dtype=np.int64).T // CELL_M

@@ -15,9 +15,7 @@ from layers.layer import Layer
 def properties(layer: Layer, index: IntArray) -> list[dict[str, Any]]:
     """Attributes of the rows at `index`; what is missing is null, whole numbers stay whole."""
     rows: list[dict[str, Any]] = layer.table.take(index).to_pylist()
-    return [
-        {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows
-    ]
+    return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
 
 
 def features(layer: Layer, index: IntArray) -> list[bytes]:

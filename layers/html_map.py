@@ -65,7 +65,7 @@ def html(catalogue: Catalogue, place: str) -> str:
     folium.LayerControl(collapsed=False).add_to(figure)
     west, south, east, north = used[0].extent
     figure.fit_bounds([[south, west], [north, east]])
-    root = figure.get_root()
+    root: Any = figure.get_root()
     for text in _inlined():
         root.header.add_child(branca.element.Element(text))
     root.html.add_child(branca.element.Element(_notes(catalogue, name, used)))
@@ -121,7 +121,9 @@ def _inlined() -> list[str]:
 
 def _notes(catalogue: Catalogue, name: str, used: list[Layer]) -> str:
     sources = {s["source_id"]: s for s in catalogue.release.manifest["sources"]}
-    lines = dict.fromkeys(f"{sources[i]['attribution']} ({sources[i]['licence']})" for layer in used for i in layer.source_ids)
+    lines = dict.fromkeys(
+        f"{sources[i]['attribution']} ({sources[i]['licence']})" for layer in used for i in layer.source_ids
+    )
     legend = "".join(
         f"<p><b>{escape(c.en)}</b><br>"
         + "".join(f'<span style="background:{colour}">&emsp;</span> {escape(text)}<br>' for colour, text in c.labels())

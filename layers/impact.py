@@ -14,7 +14,7 @@ import shapely
 
 from data.factors import Factors
 from data.schema import AGES, CARRIERS
-from geo.arrays import FloatArray, IntArray
+from geo.arrays import FloatArray, IntArray, sum_by
 from geo.equity import concentration, equity_ratio, quintiles, shares_by_quantile
 from geo.errors import Problem
 from geo.measures import uptake
@@ -25,6 +25,7 @@ from layers.errors import PlacementError
 from layers.layer import Layer
 from layers.release import Release
 
+Shape = shapely.geometry.base.BaseGeometry
 SCENARIO = "retrofit"
 FIRST_YEAR, LAST_YEAR = 2025, 2045
 YEARS = np.arange(FIRST_YEAR, LAST_YEAR + 1)
@@ -54,7 +55,7 @@ class Placement:
     start: int = FIRST_YEAR
     end: int = LAST_YEAR
     uptake: float | None = None
-    geometry: shapely.Geometry | None = field(default=None, compare=False)
+    geometry: Shape | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Planning:
     eur_kwh: FloatArray
 
     @classmethod
-    def of(  # noqa: PLR0913, PLR0917 - the files of a place
+    def of(
         cls, place: str, name: str, release: Release, stock: Layer, potentials: list[pa.Table], balances: list[pa.Table]
     ) -> Planning:
         """Put the files of a place's municipalities together; units in the order of the stock layer."""
@@ -171,7 +172,7 @@ class Impact:
         return np.divide(plan.kwh[:, :-1], heat, out=np.zeros_like(plan.kwh[:, :-1]), where=heat > 0)
 
     def _per_unit(self, by_carrier: FloatArray) -> FloatArray:
-        """Weigh a unit's saving by a figure per carrier and kWh (a factor, a price) at full uptake, (placements, units)."""
+        """Weigh each unit's saving at full uptake by a figure per carrier and kWh; shape (placements, units)."""
         return np.asarray(self.saving_kwh * (self._fractions() @ by_carrier))
 
     def by_unit(self) -> dict[str, FloatArray]:
@@ -184,7 +185,10 @@ class Impact:
         Emissions hold the remainder that has no place, spread as the placed part, so that they sum to the balance.
         """
         if theme == "districts":
-            keys = [f"{a}.{d}" for a, d in zip(base.table["ags"].to_pylist(), base.table["district"].to_pylist(), strict=True)]
+            keys = [
+                f"{a}.{d}"
+                for a, d in zip(base.table["ags"].to_pylist(), base.table["district"].to_pylist(), strict=True)
+            ]
             of_unit = self.planning.units["area_id"]
         else:
             keys, of_unit = base.table["ags"].to_pylist(), self.planning.units["ags"]
@@ -193,7 +197,7 @@ class Impact:
 
     def _columns(self, kwh: FloatArray, position: IntArray, n: int) -> dict[str, FloatArray]:
         def total(values: FloatArray) -> FloatArray:
-            return np.bincount(position, values, minlength=n)
+            return sum_by(position, values, n)
 
         plan, last = self.planning, self.uptake[:, -1]
         treated = last @ self.treated_m2
@@ -224,8 +228,8 @@ def impact(planning: Planning, placements: Sequence[Placement]) -> Impact:
     Raises
     ------
     PlacementError
-        Unknown measure or age class, years out of order or outside the horizon, a share outside 0..1, a geometry without
-        area or outside the place, more treated than exists; all problems of all placements at once.
+        Unknown measure or age class, years out of order or outside the horizon, a share outside 0..1, a geometry
+        without area or outside the place, more treated than exists; all problems of all placements at once.
     """
     problems: list[Problem] = []
     measures = {m["measure"]: m for m in planning.release.manifest["measures"]}
@@ -258,12 +262,17 @@ def impact(planning: Planning, placements: Sequence[Placement]) -> Impact:
     if problems:
         raise PlacementError(problems)
     return Impact(
-        planning, tuple(placements), np.stack(curves), np.stack(treated), np.stack(saving), measures[placements[0].measure]
+        planning,
+        tuple(placements),
+        np.stack(curves),
+        np.stack(treated),
+        np.stack(saving),
+        measures[placements[0].measure],
     )
 
 
 def document(result: Impact) -> dict[str, Any]:
-    """Result as plain data: years, totals, quintiles, areas, and how sure it is. The command line, API and map show it."""
+    """Result as plain data, for the command line, the API and the map: years, totals, quintiles, areas, how sure."""
     plan, measure = result.planning, result.measure
     saved_kwh = result.saved_kwh
     ef = plan.ef_g_kwh / 1e6
@@ -327,10 +336,12 @@ def document(result: Impact) -> dict[str, Any]:
         "factors": {k: plan.release.manifest["factors"][k] for k in ("value_set", "gas_boundary", "status", "note")},
         "notes": [
             f"Modelled: census of 2011, TABULA heat demand, {plan.release.manifest['factors']['note']}",
-            f"Investment is an assumption, {measure['invest_low_eur_m2']:.0f} to {measure['invest_high_eur_m2']:.0f} EUR "
-            f"per m² living area, prices of {measure['price_year']}.",
-            "Bill savings count gas, district heat and electricity at household prices before any rent increase; other "
-            "carriers have no published price here.",
+            "Investment is an assumption, {invest_low_eur_m2:.0f} to {invest_high_eur_m2:.0f} EUR per m² living area, "
+            "prices of {price_year}.".format(**measure),
+            (
+                "Bill savings count gas, district heat and electricity at household prices before any rent increase; "
+                "other carriers have no published price here."
+            ),
             "Tonnes show where the measure acts, not whom it benefits: the climate has no address.",
             "Low income is an area figure (school social index); it says nothing about single households.",
         ],
@@ -342,7 +353,7 @@ def _equity(result: Impact) -> dict[str, Any]:
     plan = result.planning
     key, area = np.unique(plan.units["area_id"].to_numpy(str), return_inverse=True)
     frame = pd.DataFrame(result._columns(plan.balance_kwh, area, len(key)))  # noqa: SLF001 - same module
-    frame["people"] = np.bincount(area, plan.units["people"].fillna(0), minlength=len(key))
+    frame["people"] = sum_by(area, plan.units["people"].fillna(0), len(key))
     frame["social_index"] = plan.units["social_index"].to_numpy()[np.unique(area, return_index=True)[1]]
     areas = [
         {"area_id": key[i], **{k: _plain(v) for k, v in row.items()}} for i, row in enumerate(frame.to_dict("records"))
@@ -401,7 +412,9 @@ def _plain(value: float) -> float | None:
 def _check(where: str, placement: Placement, measures: dict[str, Any]) -> list[Problem]:
     problems = []
     if placement.measure not in measures:
-        problems.append(Problem(f"{where}, measure", f"'{placement.measure}' is unknown", f"Use {', '.join(measures)}."))
+        problems.append(
+            Problem(f"{where}, measure", f"'{placement.measure}' is unknown", f"Use {', '.join(measures)}.")
+        )
     unknown = [age for age in placement.ages if age not in AGES]
     if unknown or not placement.ages:
         problems.append(Problem(f"{where}, ages", f"{unknown or 'none'} not known", f"Use some of {', '.join(AGES)}."))

@@ -13,16 +13,12 @@ EXTENT = 4096
 Bytes = NDArray[np.uint8]
 
 
-def encode(  # noqa: PLR0913 - the parts of one tile layer
+def encode(
     name: str,
     ids: IntArray,
     coords: NDArray[np.int32],
-    rings: IntArray,
-    parts: IntArray,
-    rows: IntArray,
-    keys: list[str],
-    tags: NDArray[np.int32],
-    values: list[bytes],
+    offsets: tuple[IntArray, IntArray, IntArray],
+    attributes: tuple[list[str], NDArray[np.int32], list[bytes]],
 ) -> bytes:
     """Encode one layer of polygons.
 
@@ -32,26 +28,23 @@ def encode(  # noqa: PLR0913 - the parts of one tile layer
         Layer name inside the tile.
     ids
         Feature ids, >= 0.
-    coords, rings, parts, rows
-        Multipolygons in tile units (y down), laid out as in `geo.columns.Polygons`. Rings that collapse to less than an
-        area after rounding are left out; a feature whose rings all do so is drawn as the smallest triangle, so that no
-        area disappears from the map.
-    keys
-        Attribute names.
-    tags
-        Shape (rows, keys): position in `values`, or -1 where the attribute is missing.
-    values
-        Encoded values, see `value`.
+    coords, offsets
+        Multipolygons in tile units (y down); offsets of rings, parts and rows as in `geo.columns.Polygons`. Rings that
+        collapse to less than an area after rounding are left out; a feature whose rings all do so is drawn as the
+        smallest triangle, so that no area disappears from the map.
+    attributes
+        Keys; for each row and key the position of its value, or -1 where it is missing; encoded values, see `value`.
 
     Returns
     -------
     bytes
         A whole tile with one layer.
     """
-    # 5 bytes are the longest varint of a 32-bit number: bounds what the kernel can write
-    room = 64 * len(ids) + 10 * len(coords) + 10 * len(rings) + 10 * tags.size + 64
+    keys, tags, values = attributes
+    # bounds what the kernel can write: no varint of a tile is longer than 5 bytes, a feature's frame than 64
+    room = 64 * len(ids) + 10 * len(coords) + 10 * len(offsets[0]) + 10 * tags.size + 64
     buffer = np.empty(room, np.uint8)
-    length = _features(buffer, ids, coords.astype(np.int64), rings, parts, rows, tags.astype(np.int64))
+    length = _features(buffer, ids, coords.astype(np.int64), offsets, tags.astype(np.int64))
     head = _field(1, name.encode()) + b"\x78\x02"
     tail = b"".join(_field(3, key.encode()) for key in keys) + b"".join(_field(4, v) for v in values)
     body = head + buffer[:length].tobytes() + tail + b"\x28" + _varint(EXTENT)
@@ -103,7 +96,7 @@ def _size(number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - com
 
 
 @njit(cache=True, nogil=True)
-def _ring(coords, start, end, outer, words, n, cursor):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917 - compiled
+def _ring(coords, start, end, outer, words, n, cursor):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - compiled
     """Write a ring's commands as numbers into `words` from `n`; returns the new end, or `n` if it has no area."""
     # rounding makes neighbours equal: keep each vertex once, and drop the closing one
     keep = np.empty(end - start, np.int64)
@@ -126,44 +119,52 @@ def _ring(coords, start, end, outer, words, n, cursor):  # type: ignore[no-untyp
     for i in range(m):
         j = keep[i] if forward else keep[m - 1 - i]
         if i == 0:
-            words[n] = 9
+            words[n] = 9  # MoveTo, once
             n += 1
         elif i == 1:
-            words[n] = ((m - 1) << 3) | 2
+            words[n] = ((m - 1) << 3) | 2  # LineTo, for all others
             n += 1
         for axis in range(2):
             step = coords[j, axis] - cursor[axis]
             words[n] = (step << 1) ^ (step >> 63)
             n += 1
             cursor[axis] = coords[j, axis]
-    words[n] = 15
+    words[n] = 15  # ClosePath
     return n + 1
 
 
 @njit(cache=True, nogil=True)
-def _features(buffer, ids, coords, rings, parts, rows, tags):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917 - compiled
-    at = 0
+def _geometry(coords, offsets, row, words):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - compiled
+    """Write a row's commands into `words`; returns how many numbers they are."""
+    rings, parts, rows = offsets
     cursor = np.zeros(2, np.int64)
+    n = 0
+    for part in range(rows[row], rows[row + 1]):
+        for ring in range(parts[part], parts[part + 1]):
+            before = n
+            n = _ring(coords, rings[ring], rings[ring + 1], ring == parts[part], words, n, cursor)
+            if ring == parts[part] and n == before:
+                break  # holes of a polygon that is gone are gone with it
+    if n == 0:
+        # the smallest triangle: MoveTo the first vertex, LineTo (+1, 0) and (-1, +1), ClosePath
+        x, y = coords[rings[parts[rows[row]]]]
+        triangle = np.array([9, x, y, 18, 1, 0, -1, 1, 15])
+        for k in range(len(triangle)):
+            step = triangle[k]
+            words[k] = step if k in {0, 3, 8} else (step << 1) ^ (step >> 63)
+        n = len(triangle)
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _features(buffer, ids, coords, offsets, tags):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - compiled
+    """Write all features into `buffer`; returns the number of bytes."""
+    rings, parts, rows = offsets
+    at = 0
     for row in range(len(rows) - 1):
-        first = rings[parts[rows[row]]]
-        last = rings[parts[rows[row + 1]]]
-        words = np.empty(2 * (last - first) + 4 * (parts[rows[row + 1]] - parts[rows[row]]) + 16, np.int64)
-        n = 0
-        cursor[:] = 0
-        for part in range(rows[row], rows[row + 1]):
-            for ring in range(parts[part], parts[part + 1]):
-                outer = ring == parts[part]
-                before = n
-                n = _ring(coords, rings[ring], rings[ring + 1], outer, words, n, cursor)
-                if outer and n == before:
-                    break  # holes of a polygon that is gone are gone with it
-        if n == 0:
-            x, y = coords[first, 0], coords[first, 1]
-            for number in (9, x, y, (2 << 3) | 2, 1, 0, 0, 1, 15):
-                words[n] = number
-                n += 1
-            for k, step in ((1, x), (2, y), (4, 1), (5, 0), (6, -1), (7, 1)):
-                words[k] = (step << 1) ^ (step >> 63)
+        first, last = parts[rows[row]], parts[rows[row + 1]]
+        words = np.empty(2 * (rings[last] - rings[first]) + 4 * (last - first) + 16, np.int64)
+        n = _geometry(coords, offsets, row, words)
         geometry = 0
         for k in range(n):
             geometry += _size(words[k])
@@ -171,20 +172,20 @@ def _features(buffer, ids, coords, rings, parts, rows, tags):  # type: ignore[no
         for k in range(tags.shape[1]):
             if tags[row, k] >= 0:
                 tagged += _size(k) + _size(tags[row, k])
-        length = 1 + _size(ids[row]) + 1 + _size(tagged) + tagged + 2 + 1 + _size(geometry) + geometry
-        buffer[at] = 18
-        at = _put(buffer, at + 1, length)
-        buffer[at] = 8
+        inner = 1 + _size(ids[row]) + 1 + _size(tagged) + tagged + 2 + 1 + _size(geometry) + geometry
+        buffer[at] = 18  # a feature of the layer
+        at = _put(buffer, at + 1, inner)
+        buffer[at] = 8  # its id
         at = _put(buffer, at + 1, ids[row])
-        buffer[at] = 18
+        buffer[at] = 18  # its tags
         at = _put(buffer, at + 1, tagged)
         for k in range(tags.shape[1]):
             if tags[row, k] >= 0:
                 at = _put(buffer, at, k)
                 at = _put(buffer, at, tags[row, k])
-        buffer[at] = 24
+        buffer[at] = 24  # its type: polygon
         buffer[at + 1] = 3
-        buffer[at + 2] = 34
+        buffer[at + 2] = 34  # its geometry
         at = _put(buffer, at + 3, geometry)
         for k in range(n):
             at = _put(buffer, at, words[k])

@@ -93,8 +93,8 @@ def staging(home: Path, manifest: dict[str, Any]) -> Iterator[Callable[[str, str
     """Make a release; it is served only if the block ends without an error.
 
     Yields a function that gives the path to write a file of a place to. On the way out all files are hashed, the
-    manifest (to which the block may add) is written, the folder gets its name and the pointer is switched atomically. An
-    error or interruption leaves the served release as it was and no half-written folder behind.
+    manifest (to which the block may add) is written, the folder gets its name and the pointer is switched atomically.
+    An error or interruption leaves the served release as it was and no half-written folder behind.
     """
     releases = home / "releases"
     releases.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,11 @@ SOCIAL = Classes(
 NEED = {
     "social": (3.5, 5.3),
     "emissions": (1.9, 2.3),
-    "colours": (("#e8e8e8", "#ace4e4", "#5ac8c8"), ("#dfb0d6", "#a5add3", "#5698b9"), ("#be64ac", "#8c62aa", "#3b4994")),
+    "colours": (
+        ("#e8e8e8", "#ace4e4", "#5ac8c8"),
+        ("#dfb0d6", "#a5add3", "#5698b9"),
+        ("#be64ac", "#8c62aa", "#3b4994"),
+    ),
 }
 
 

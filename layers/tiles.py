@@ -30,7 +30,9 @@ def bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     """
     if not (0 <= z <= MAX_ZOOM and 0 <= x < 1 << z and 0 <= y < 1 << z):
         raise UnknownCollectionError(
-            Problem(f"tile {z}/{y}/{x}", "is outside the tile matrix set", f"Use zoom 0 to {MAX_ZOOM} and 0 <= x, y < 2^z.")
+            Problem(
+                f"tile {z}/{y}/{x}", "is outside the tile matrix set", f"Use zoom 0 to {MAX_ZOOM} and 0 <= x, y < 2^z."
+            )
         )
     size = 2 * HALF_WORLD_M / (1 << z)
     west, north = -HALF_WORLD_M + x * size, HALF_WORLD_M - y * size
@@ -65,7 +67,10 @@ def tile(layer: Layer, z: int, x: int, y: int) -> bytes:
         (box[:, 2] >= frame[0]) & (box[:, 0] <= frame[2]) & (box[:, 3] >= frame[1]) & (box[:, 1] <= frame[3])
     )
     inside = (
-        (box[near, 0] >= frame[0]) & (box[near, 2] <= frame[2]) & (box[near, 1] >= frame[1]) & (box[near, 3] <= frame[3])
+        (box[near, 0] >= frame[0])
+        & (box[near, 2] <= frame[2])
+        & (box[near, 1] >= frame[1])
+        & (box[near, 3] <= frame[3])
     )
     index, polygons = near[inside], layer.mercator.take(near[inside])
     if not inside.all():
@@ -84,12 +89,12 @@ def tile(layer: Layer, z: int, x: int, y: int) -> bytes:
         layer.id,
         index,
         coords,
-        polygons.rings,
-        polygons.parts,
-        polygons.rows,
-        keys,
-        (compact.reshape(len(index), len(keys)) - shift).astype(np.int32),
-        [values[i] for i in used[shift:]],
+        (polygons.rings, polygons.parts, polygons.rows),
+        (
+            keys,
+            (compact.reshape(len(index), len(keys)) - shift).astype(np.int32),
+            [values[i] for i in used[shift:]],
+        ),
     )
 
 

@@ -116,7 +116,7 @@ WEIGHTS = st.one_of(st.just(0.0), st.floats(1e-9, 1e9))
 
 @st.composite
 def tasks(draw: st.DrawFn) -> tuple[float, list[float], float, list[float]]:
-    """A total of any sign, weights, weight without a place, and known amounts that stay within the total."""
+    """Draw a total of any sign, weights, weight without a place, and known amounts that stay within the total."""
     total = draw(TOTALS)
     weights = draw(st.lists(WEIGHTS, min_size=1, max_size=12))
     shares = draw(st.lists(st.floats(0, 1), min_size=len(weights), max_size=len(weights)))

@@ -70,15 +70,15 @@ def test_every_index_of_the_toy_city(toy: pd.DataFrame, vector: Callable[[str], 
         found[f"kolm_pollak_{name}"] = {"kappa": kappa, "ede": level, "index": level - mean_of_it, "mean": mean_of_it}
         found[f"kolm_pollak_{name}__inequalipy"] = level
 
-    index = equity.concentration(per_head, people, income)
+    concentrated = equity.concentration(per_head, people, income)
     slope, error = equity.concentration_regression(per_head, people, income)
     cum_pop, cum_benefit = equity.concentration_curve(per_head, people, income)
     fifths = equity.shares_by_quantile(benefit, people, income)
     income_fifths = equity.shares_by_quantile(income * people, people, income)
     tails = equity.shares_by_quantile(income * people, people, income, cuts=(0, 0.4, 0.9, 1))
     found |= {
-        "concentration_index_benefit_pc": index.index,
-        "ci_benefit_se_kwvd_n10": index.se_grouped,
+        "concentration_index_benefit_pc": concentrated.index,
+        "ci_benefit_se_kwvd_n10": concentrated.se_grouped,
         "ci_benefit_regression": slope,
         "ci_benefit_regression_se": error,
         "concentration_curve_benefit": {"cum_pop": cum_pop.tolist(), "cum_benefit": cum_benefit.tolist()},
@@ -234,7 +234,7 @@ def test_a_rate_of_exactly_the_threshold_counts() -> None:
 class City(NamedTuple):
     """Areas with a per-head value, whole people, and a welfare rank that may have ties."""
 
-    values: FloatArray
+    per_head: FloatArray
     people: FloatArray
     rank: FloatArray
 
@@ -242,36 +242,35 @@ class City(NamedTuple):
 @st.composite
 def cities(draw: st.DrawFn, *, lowest: float = 0.01) -> City:
     n = draw(st.integers(2, 8))
-    several = {"min_size": n, "max_size": n}
-    values = draw(st.lists(st.floats(lowest, 1e6), **several))
-    people = draw(st.lists(st.integers(1, 20), **several))
-    rank = draw(st.lists(st.integers(1, 6), **several))
+    values = draw(st.lists(st.floats(lowest, 1e6), min_size=n, max_size=n))
+    people = draw(st.lists(st.integers(1, 20), min_size=n, max_size=n))
+    rank = draw(st.lists(st.integers(1, 6), min_size=n, max_size=n))
     return City(np.array(values), np.array(people, dtype=float), np.array(rank, dtype=float))
 
 
 def persons(city: City) -> tuple[FloatArray, FloatArray]:
     """One row for each person: value and rank."""
     count = city.people.astype(int)
-    return np.repeat(city.values, count), np.repeat(city.rank, count)
+    return np.repeat(city.per_head, count), np.repeat(city.rank, count)
 
 
 @given(cities())
 def test_indices_are_those_of_the_expanded_population(city: City) -> None:
     x, _ = persons(city)
     mean = x.mean()
-    assert equity.gini(city.values, city.people) == pytest.approx(
+    assert equity.gini(city.per_head, city.people) == pytest.approx(
         np.abs(x[:, None] - x[None, :]).mean() / (2 * mean), rel=1e-9, abs=1e-12
     )
-    assert equity.theil_t(city.values, city.people) == pytest.approx(
+    assert equity.theil_t(city.per_head, city.people) == pytest.approx(
         np.mean(x / mean * np.log(x / mean)), rel=1e-9, abs=1e-12
     )
-    assert equity.theil_l(city.values, city.people) == pytest.approx(np.mean(np.log(mean / x)), rel=1e-9, abs=1e-12)
+    assert equity.theil_l(city.per_head, city.people) == pytest.approx(np.mean(np.log(mean / x)), rel=1e-9, abs=1e-12)
     for epsilon in (0.25, 0.5, 2.0, 3.0):
         level = np.mean(x ** (1 - epsilon)) ** (1 / (1 - epsilon))
-        assert equity.atkinson(city.values, city.people, epsilon=epsilon) == pytest.approx(
+        assert equity.atkinson(city.per_head, city.people, epsilon=epsilon) == pytest.approx(
             1 - level / mean, rel=1e-9, abs=1e-12
         )
-    assert equity.atkinson(city.values, city.people, epsilon=1) == pytest.approx(
+    assert equity.atkinson(city.per_head, city.people, epsilon=1) == pytest.approx(
         1 - np.exp(np.log(x).mean()) / mean, rel=1e-9, abs=1e-12
     )
 
@@ -279,13 +278,13 @@ def test_indices_are_those_of_the_expanded_population(city: City) -> None:
 @given(cities(lowest=-1e6))
 def test_concentration_is_that_of_the_expanded_population(city: City) -> None:
     """Twice the covariance of amount and rank over the mean; persons of tied areas share their mean rank."""
-    values = np.where(np.abs(city.values) < 1e-3, 1.0, city.values)
+    values = np.where(np.abs(city.per_head) < 1e-3, 1.0, city.per_head)
     values[0] += 1 + np.abs(values).sum() * 20  # a mean well away from 0
-    city = city._replace(values=values)
+    city = city._replace(per_head=values)
     h, key = persons(city)
     rank = (rankdata(key) - 0.5) / h.size
     twin = 2 * np.mean((h - h.mean()) * (rank - rank.mean())) / h.mean()
-    assert equity.concentration(city.values, city.people, city.rank).index == pytest.approx(twin, rel=1e-9, abs=1e-9)
+    assert equity.concentration(city.per_head, city.people, city.rank).index == pytest.approx(twin, rel=1e-9, abs=1e-9)
     np.testing.assert_allclose(
         np.repeat(equity.ranks(city.rank, city.people), city.people.astype(int)), rank, rtol=1e-12
     )
@@ -298,7 +297,7 @@ def test_quantile_shares_are_those_of_the_expanded_population(city: City) -> Non
     alike = np.array([h[key == k].mean() for k in key])
     queue = np.repeat(alike[np.argsort(key, kind="stable")], 5)
     twin = queue.reshape(5, -1).sum(axis=1) / queue.sum()
-    amount = city.values * city.people
+    amount = city.per_head * city.people
     shares = equity.shares_by_quantile(amount, city.people, city.rank)
     assert shares == pytest.approx(twin, rel=1e-9)
     assert shares.sum() == pytest.approx(1, rel=1e-12)
@@ -318,8 +317,8 @@ def test_quintiles_hold_a_fifth_of_the_people_each(city: City) -> None:
 @given(cities(), st.data())
 def test_theil_between_and_within_are_the_whole(city: City, data: st.DataObject) -> None:
     groups = data.draw(st.lists(st.sampled_from("abc"), min_size=len(city.people), max_size=len(city.people)))
-    between, within = equity.theil_split(city.values, city.people, groups)
-    assert between + within == pytest.approx(equity.theil_t(city.values, city.people), rel=1e-9, abs=1e-12)
+    between, within = equity.theil_split(city.per_head, city.people, groups)
+    assert between + within == pytest.approx(equity.theil_t(city.per_head, city.people), rel=1e-9, abs=1e-12)
     assert between >= -1e-12
     assert within >= -1e-12
 
@@ -345,7 +344,7 @@ def figures(city: City) -> list[float]:
 
 @given(cities(), st.floats(1e-6, 1e6), st.floats(1e-3, 1e3))
 def test_neither_the_unit_nor_the_size_of_the_city_matters(city: City, unit: float, size: float) -> None:
-    other = City(city.values * unit, city.people * size, city.rank)
+    other = City(city.per_head * unit, city.people * size, city.rank)
     assert figures(other) == pytest.approx(figures(city), rel=1e-9, abs=1e-9)
 
 
@@ -370,7 +369,7 @@ def test_the_order_of_areas_does_not_matter(city: City, data: st.DataObject) -> 
 @given(cities())
 def test_an_area_without_people_changes_nothing(city: City) -> None:
     """Breaks if a park or a port counts as if somebody lived there."""
-    wider = City(np.append(city.values, 5.0), np.append(city.people, 0.0), np.append(city.rank, 3.5))
+    wider = City(np.append(city.per_head, 5.0), np.append(city.people, 0.0), np.append(city.rank, 3.5))
     assert figures(wider)[:10] == pytest.approx(figures(city)[:10], rel=1e-9, abs=1e-9)
 
 
@@ -414,17 +413,17 @@ def test_kolm_pollak_is_finite_for_mixed_signs(values: list[tuple[float, int]], 
 def test_the_curve_lies_as_far_from_the_diagonal_as_the_index_says(city: City) -> None:
     """Twice the area between them is the index, as long as no two areas are tied."""
     rank = city.rank + np.arange(len(city.rank)) / 100
-    people, amount = equity.concentration_curve(city.values, city.people, rank)
+    people, amount = equity.concentration_curve(city.per_head, city.people, rank)
     assert (people[0], amount[0]) == (0, 0)
     assert (people[-1], amount[-1]) == pytest.approx((1, 1))
     area = np.sum(np.diff(people) * (amount[1:] + amount[:-1]) / 2)
-    assert 1 - 2 * area == pytest.approx(equity.concentration(city.values, city.people, rank).index, abs=1e-9)
+    assert 1 - 2 * area == pytest.approx(equity.concentration(city.per_head, city.people, rank).index, abs=1e-9)
 
 
 @given(cities())
 def test_the_regression_finds_the_same_index(city: City) -> None:
     rank = city.rank + np.arange(len(city.rank)) / 100
-    values, people = np.append(city.values, 1.0), np.append(city.people, 1.0)  # three areas at least
+    values, people = np.append(city.per_head, 1.0), np.append(city.people, 1.0)  # three areas at least
     slope, error = equity.concentration_regression(values, people, np.append(rank, 9))
     assert slope == pytest.approx(equity.concentration(values, people, np.append(rank, 9)).index, abs=1e-9)
     assert error >= 0
@@ -533,10 +532,10 @@ def test_indices_of_goods_refuse_other_values_and_name_the_index_to_use() -> Non
     with pytest.raises(InputError, match=r"values of gini: .*non-negative values, the lowest is -1") as caught:
         equity.gini([-1, 3], people)
     assert "kolm_pollak_ede or the concentration index" in caught.value.problems[0].remedy
+    more: dict[str, dict[str, Any]] = {"theil_split": {"groups": [0, 0]}, "atkinson": {"epsilon": 1}}
     for name in ("theil_t", "theil_l", "theil_split", "atkinson"):
-        extra: dict[str, Any] = {"theil_split": {"groups": [0, 0]}, "atkinson": {"epsilon": 1}}.get(name, {})
         with pytest.raises(InputError, match=rf"values of {name}: .*positive values, the lowest is 0") as caught:
-            getattr(equity, name)([0, 3], people, **extra)
+            getattr(equity, name)([0, 3], people, **more.get(name, {}))
         assert "kolm_pollak_ede or the concentration index" in caught.value.problems[0].remedy
     assert equity.gini([0, 3], people) == pytest.approx(0.5), "gini takes zeros"
     with pytest.raises(InputError, match="values of gini"):

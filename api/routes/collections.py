@@ -116,7 +116,7 @@ def items(  # noqa: PLR0913, PLR0917 - one argument for each query parameter
 
 
 @router.get("/collections/{collection}/items/{feature}", summary="One feature")
-def item(  # noqa: PLR0913, PLR0917 - one argument for each part of the request
+def item(
     collection: str, feature: str, catalogue: CatalogueDep, base: BaseUrl, html: WantsHtml, etag: ETag
 ) -> Response:
     """One feature by its id."""

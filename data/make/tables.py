@@ -91,19 +91,19 @@ def inventories(figures: Path) -> pd.DataFrame:
 def energy_per_head(figures: Path) -> pd.DataFrame:
     """National final energy of households per head and carrier, space and water heat apart from power."""
     raw = pd.read_csv(figures / "germany_final_energy_2021.csv")
-    raw = raw[raw["sector"] == "households"].set_index("carrier")["kwh_per_capita"]
-    electric = raw["of_which_electric_heating"]
+    kwh = raw[raw["sector"] == "households"].set_index("carrier")["kwh_per_capita"].to_dict()
+    electric = kwh["of_which_electric_heating"]
     rows = [
-        ("natural_gas", "heat", raw["natural_gas"]),
-        ("heating_oil", "heat", raw["heating_oil"]),
-        ("lpg", "heat", raw["lpg"]),
-        ("hard_coal", "heat", raw["coal"]),
-        ("wood", "heat", raw["biomass"]),
-        ("district_heating", "heat", raw["district_heating"]),
+        ("natural_gas", "heat", kwh["natural_gas"]),
+        ("heating_oil", "heat", kwh["heating_oil"]),
+        ("lpg", "heat", kwh["lpg"]),
+        ("hard_coal", "heat", kwh["coal"]),
+        ("wood", "heat", kwh["biomass"]),
+        ("district_heating", "heat", kwh["district_heating"]),
         ("electricity", "heat", electric),
-        ("ambient_heat", "heat", raw["of_which_ambient_heat_pump"]),
-        ("solar_thermal", "heat", raw["of_which_solar_thermal"]),
-        ("electricity", "power", raw["electricity_total"] - electric),
+        ("ambient_heat", "heat", kwh["of_which_ambient_heat_pump"]),
+        ("solar_thermal", "heat", kwh["of_which_solar_thermal"]),
+        ("electricity", "power", kwh["electricity_total"] - electric),
     ]
     table = pd.DataFrame(rows, columns=["carrier", "use", "kwh_per_head"])
     return _cite(table.round(1), "ageb-2021", 2021, "published figure", "seen")
@@ -127,11 +127,9 @@ def emission_factors(figures: Path) -> pd.DataFrame:
     """Factors in value sets that one balance must not mix; `projection` continues the BISKO boundary."""
     raw = pd.read_csv(figures / "emission_factors.csv")
     # heat pumps carry their emissions in the electricity they use: ambient heat is 0 by assumption
-    raw.loc[(raw["carrier_id"] == "ambient_heat") & (raw["value_set"] == "model_default"), ["value_set", "year", "gas_boundary"]] = [
-        "projection_default",
-        2025,
-        "CO2e incl. upstream",
-    ]
+    ambient = (raw["carrier_id"] == "ambient_heat") & (raw["value_set"] == "model_default")
+    for column, value in (("value_set", "projection_default"), ("year", 2025), ("gas_boundary", "CO2e incl. upstream")):
+        raw[column] = raw[column].mask(ambient, value)
     raw = raw[raw["value_set"].isin(["BISKO", "projection_default", "GEG_Anlage9", "BAFA", "UBA_direct", "TREMOD_TTW"])]
     table = pd.DataFrame(
         {
@@ -179,7 +177,7 @@ def tabula(figures: Path) -> pd.DataFrame:
         if (kind, age) in have:
             continue
         rows = table[(table["building_type"] == from_kind) & (table["age_class"] == from_age)].copy()
-        rows[["building_type", "age_class", "status"]] = [kind, age, "derived"]
+        rows = rows.assign(building_type=kind, age_class=age, status="derived")
         table = pd.concat([table, rows])
     return table.sort_values(["building_type", "age_class", "q_h_kwh_m2a"], ascending=[True, True, False])
 
@@ -225,9 +223,7 @@ def point_sources(figures: Path) -> pd.DataFrame:
     """Sites in the EU emissions trading, shown beside the balance and never inside it; total rows left out."""
     raw = pd.read_csv(figures / "point_sources.csv", dtype={"ags": str})
     raw = raw[~raw["plant"].str.contains("total")]
-    table = pd.DataFrame(
-        {"ags": raw["ags"], "plant": raw["plant"], "t_co2": (raw["mt_co2"] * 1e6).round().astype(int)}
-    )
+    table = pd.DataFrame({"ags": raw["ags"], "plant": raw["plant"], "t_co2": (raw["mt_co2"] * 1e6).round().astype(int)})
     return _cite(table, "ets-2022-press", 2022, "published figure", raw["status"].map(status))
 
 
@@ -260,9 +256,7 @@ def social_index(data: Path) -> pd.DataFrame:
     return _cite(table, "school-social-index", 2025, "dl-de/by-2-0", "derived")
 
 
-def _cite(
-    table: pd.DataFrame, source_id: str, year: int | None, licence: str, status: str | pd.Series
-) -> pd.DataFrame:
+def _cite(table: pd.DataFrame, source_id: str, year: int | None, licence: str, status: str | pd.Series) -> pd.DataFrame:
     """Add source, year, licence and how sure each row is."""
     table = table.copy()
     table["source_id"] = source_id
