@@ -56,15 +56,33 @@ class Stock:
     withheld: dict[str, float | FloatArray]
 
 
-def people_2011(figures: Figures) -> tuple[pd.Series, pd.Series]:
-    """Spread the people of each 1 km cell over the 200 m cells inside it, by dwellings.
+@dataclass(frozen=True)
+class Common:
+    """What all municipalities share, made once for a build.
 
-    Returns
-    -------
-    tuple
-        People of each row of `figures.cells` (NaN where the 1 km cell is withheld), and by municipality the people of
-        1 km cells that hold no known building.
+    Attributes
+    ----------
+    people_2011
+        People of each row of `figures.cells`: those of the 1 km cell, spread over the 200 m cells inside it by
+        dwellings; NaN where the 1 km cell is withheld.
+    unplaced_2011
+        By municipality, the people of 1 km cells that hold no known building.
+    useful_heat, saving
+        Useful heat per m² reference area and year by building type and census age, and what a usual retrofit of the
+        part in its existing state saves of it.
+    existing
+        Share of the area in its existing state, by census age.
     """
+
+    people_2011: pd.Series
+    unplaced_2011: pd.Series
+    useful_heat: FloatArray
+    saving: FloatArray
+    existing: FloatArray
+
+
+def common(figures: Figures) -> Common:
+    """Compute what all municipalities share."""
     cells, people = figures.cells, figures.people
     per_building = figures["dwelling_types"].set_index("census_type")["dwellings_per_building"]
     dwellings = sum(cells[f"type_{name}"] * per_building[name] for name in TYPES)
@@ -74,10 +92,12 @@ def people_2011(figures: Figures) -> tuple[pd.Series, pd.Series]:
     total = dwellings.groupby([inside.get_level_values(0), inside.get_level_values(1)]).sum()
     spread = dwellings.to_numpy() * grid.reindex(inside).to_numpy() / total.reindex(inside).to_numpy()
     unplaced = people[~grid.index.isin(total.index)].groupby("ags")["people"].sum()
-    return pd.Series(spread, index=cells.index), unplaced
+    kinds = figures["dwelling_types"].set_index("census_type").loc[[*TYPES, *RESTS]]
+    heat = _heat_by_type_and_age(figures, kinds["building_type"].tolist())
+    return Common(pd.Series(spread, index=cells.index), unplaced, *heat)
 
 
-def stock(ags: str, figures: Figures, people: tuple[pd.Series, pd.Series]) -> Stock:
+def stock(ags: str, figures: Figures, shared: Common) -> Stock:
     """Stock of the municipality `ags`.
 
     Parameters
@@ -86,8 +106,8 @@ def stock(ags: str, figures: Figures, people: tuple[pd.Series, pd.Series]) -> St
         Municipal key.
     figures
         Built-in tables.
-    people
-        Result of `people_2011`, made once for all municipalities.
+    shared
+        Result of `common`.
     """
     town = figures.town(ags)
     cells = figures.cells[figures.cells["ags"] == ags]
@@ -100,12 +120,11 @@ def stock(ags: str, figures: Figures, people: tuple[pd.Series, pd.Series]) -> St
     area_by_type = dwellings_by_type * kinds["living_m2_per_dwelling"].to_numpy()
     area_by_type *= town["floor_area_m2"] / area_by_type.sum()
     ages = _age_shares(cells, town)
-    q, saving, existing = _heat_by_type_and_age(figures, kinds["building_type"].tolist())
     reference = area_by_type * A_REF_PER_LIVING
-    heat, saved = expected_heat(reference, ages, q), expected_heat(reference, ages, saving)
+    heat, saved = expected_heat(reference, ages, shared.useful_heat), expected_heat(reference, ages, shared.saving)
     area = area_by_type.sum(axis=1)[:, None] * ages
-    in_2011 = people[0].loc[cells.index]
-    factor = town["population"] / (in_2011.sum() + people[1].get(ags, 0.0))
+    in_2011 = shared.people_2011.loc[cells.index]
+    factor = town["population"] / (in_2011.sum() + shared.unplaced_2011.get(ags, 0.0))
     dwellings = dwellings_by_type.sum(axis=1)
     units = cells[["ags", "x_m", "y_m", "quarters"]].reset_index(drop=True)
     units["n_buildings"] = located
@@ -120,7 +139,7 @@ def stock(ags: str, figures: Figures, people: tuple[pd.Series, pd.Series]) -> St
         area[:-1],
         heat[:-1],
         saved[:-1],
-        area[:-1] * existing,
+        area[:-1] * shared.existing,
         {
             "n_buildings": float(withheld),
             "dwellings": float(dwellings[-1]),
@@ -128,7 +147,7 @@ def stock(ags: str, figures: Figures, people: tuple[pd.Series, pd.Series]) -> St
             "area": area[-1],
             "heat": heat[-1],
             "saving": saved[-1],
-            "existing": area[-1] * existing,
+            "existing": area[-1] * shared.existing,
         },
     )
 

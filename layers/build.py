@@ -18,7 +18,7 @@ from data import geoparquet
 from data.factors import Factors, factors
 from data.figures import CRS_PLACE, Figures
 from data.place import Place, places
-from data.stock import people_2011
+from data.stock import common
 from geo.columns import Polygons
 from layers import columns
 from layers.municipality import Municipality, compute
@@ -67,7 +67,7 @@ def build(
     wanted = {member for place in keys for member in place.members}
     kept = _kept(home, figures, wanted)
     ef = factors(figures["emission_factors"], VALUE_SET)
-    people = people_2011(figures)
+    shared = common(figures)
     manifest = _manifest(figures, ef)
     with staging(home, manifest) as path:
         for key, (source, entry) in kept.items():
@@ -75,7 +75,7 @@ def build(
                 path(key, file.name).hardlink_to(file)
             manifest["places"][key] = entry
         for done, ags in enumerate(sorted(wanted), start=1):
-            computed = compute(known[ags], figures, ef, people)
+            computed = compute(known[ags], figures, ef, shared)
             _store(computed, ags, path)
             manifest["places"][ags] = {**computed.entry, "fetched": _fetched(home, ags, path)}
             progress(known[ags].name, done, len(wanted))

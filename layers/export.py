@@ -10,7 +10,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import rasterio
-from rasterio.transform import from_origin
 
 from data import geoparquet
 from data.stock import CELL_M
@@ -123,7 +122,7 @@ def _write_raster(layer: Layer, path: Path, column: str | None, licences: str) -
         "count": 1,
         "dtype": "float32",
         "crs": "EPSG:3035",
-        "transform": from_origin(west, north, CELL_M, CELL_M),
+        "transform": rasterio.Affine(CELL_M, 0, west, 0, -CELL_M, north),
         "nodata": np.nan,
         "compress": "deflate",
     }

@@ -15,7 +15,7 @@ from data.figures import Figures
 from data.inventory import Inventory, inventory
 from data.place import Place
 from data.schema import AGES, SECTORS
-from data.stock import Stock, squares, stock
+from data.stock import Common, Stock, squares, stock
 from geo.arrays import FloatArray, IntArray, sum_by
 from geo.equity import quintiles
 from geo.transfer import area_shares
@@ -48,7 +48,7 @@ class Municipality:
     entry: dict[str, Any]
 
 
-def compute(place: Place, figures: Figures, ef: Factors, people: tuple[pd.Series, pd.Series]) -> Municipality:
+def compute(place: Place, figures: Figures, ef: Factors, shared: Common) -> Municipality:
     """Compute one municipality.
 
     Parameters
@@ -59,12 +59,12 @@ def compute(place: Place, figures: Figures, ef: Factors, people: tuple[pd.Series
         Checked tables.
     ef
         Emission factors of one value set.
-    people
-        Result of `data.stock.people_2011`, made once for all municipalities.
+    shared
+        Result of `data.stock.common`, made once for all municipalities.
     """
     town = figures.town(place.key)
     balance = inventory(place.key, figures, ef)
-    units = stock(place.key, figures, people)
+    units = stock(place.key, figures, shared)
     share = float(town["dwellings_district_heating"]) / float(town["dwellings"])
     allocated = on_stock(units, balance, district_heat_share=share)
     shapes = squares(units.units)

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
+
+from api.app import create_app
+from api.settings import Settings
+from data import figures as built_in
+from data.figures import Figures
+from data.place import places
+from layers.build import build
+from layers.catalogue import Catalogue
+from layers.release import current
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,3 +53,51 @@ def vector(vectors: Path) -> Callable[[str], Any]:
         return json.loads((vectors / f"{name}.json").read_text(encoding="utf-8"))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def figures() -> Figures:
+    """Built-in tables, checked."""
+    return built_in.read()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory, figures: Figures) -> Path:
+    """Folder with a release of the whole region; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("home")
+    build(folder, [places(figures)["ruhr"]], figures)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalogue(home: Path) -> Catalogue:
+    """Catalogue of the region's release."""
+    return Catalogue(current(home))
+
+
+@pytest.fixture(scope="session")
+def client(home: Path) -> Iterator[TestClient]:
+    """HTTP client inside the process, as a guest on 127.0.0.1."""
+    with TestClient(create_app(Settings(home=home)), base_url="http://127.0.0.1:8000") as guest:
+        yield guest
+
+
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[str]:
+    """Address of `revier serve` in a process of its own, as a user starts it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "api.cli", "serve", "--home", str(home), "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(120):
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=5):
+                break
+        except OSError:
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.5)
+    yield address
+    process.terminate()
+    process.communicate(timeout=20)

@@ -338,7 +338,7 @@ def figures(city: City) -> list[float]:
         equity.concentration(values, people, rank).index,
         equity.kakwani(values, people, rank, burden=True),
         *equity.shares_by_quantile(values * people, people, rank),
-        equity.equity_ratio(values * people, people, rank <= rank.min()),
+        equity.equity_ratio(values * people, people, rank <= rank[people > 0].min()),
     ]
 
 

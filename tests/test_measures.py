@@ -38,6 +38,11 @@ def test_uptake_by_hand_around_a_midpoint_half_way() -> None:
     assert curve.tolist() == pytest.approx([0, 0, 0.6 - curve[4], 0.3, curve[4], 0.6, 0.6])
 
 
+def test_uptake_is_fastest_at_45_percent_of_the_way_unless_told() -> None:
+    curve = uptake([2028, 2029, 2030], start=2020, end=2040, maximum=1, rate=1)
+    assert curve[1] - curve[0] == pytest.approx(curve[2] - curve[1]), "symmetric around 2029"
+
+
 PROGRAMMES = st.fixed_dictionaries(
     {
         "start": st.integers(1990, 2050),

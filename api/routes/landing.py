@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from api import __version__, responses
 from api.deps import BaseUrl, CatalogueDep, ETag, WantsHtml
@@ -12,6 +12,7 @@ from api.responses import link
 
 router = APIRouter()
 
+OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
@@ -28,7 +29,7 @@ def landing(catalogue: CatalogueDep, base: BaseUrl, html: WantsHtml, etag: ETag)
         "links": [
             link(f"{base}/", "self", "application/json", "This page"),
             link(f"{base}/?f=html", "alternate", "text/html", "This page for people"),
-            link(f"{base}/api", "service-desc", "application/vnd.oai.openapi+json;version=3.1", "OpenAPI"),
+            link(f"{base}/api", "service-desc", OPENAPI, "OpenAPI"),
             link(f"{base}/docs", "service-doc", "text/html", "Documentation of the API"),
             link(f"{base}/conformance", "conformance", "application/json", "Conformance classes"),
             link(f"{base}/collections", "data", "application/json", "Collections"),
@@ -42,6 +43,12 @@ def landing(catalogue: CatalogueDep, base: BaseUrl, html: WantsHtml, etag: ETag)
             "landing.html", etag, body=body, groups=groups, release=catalogue.release, version=__version__
         )
     return responses.json(body, etag)
+
+
+@router.get("/api", summary="OpenAPI description", tags=["Capabilities"])
+def api(request: Request) -> Response:
+    """Return this description."""
+    return responses.json(request.app.openapi(), media_type=OPENAPI)
 
 
 @router.get("/conformance", summary="Conformance classes", tags=["Capabilities"])

@@ -88,7 +88,7 @@ export function bivariate(colours) {
   const size = 30, chart = svg("svg", { viewBox: "0 0 190 116", width: 190, height: 116, role: "img", "aria-label": `${t("need_y")} ${t("need_x")}` });
   colours.forEach((row, y) => row.forEach((fill, x) =>
     chart.append(svg("rect", { x: 22 + x * size, y: (2 - y) * size, width: size, height: size, fill, stroke: "#fff" }))));
-  chart.append(svg("text", { x: 22, y: 107, "font-size": 12 }, t("need_x")));
-  chart.append(svg("text", { x: -92, y: 14, "font-size": 12, transform: "rotate(-90)" }, t("need_y")));
+  chart.append(svg("text", { x: 22, y: 107, "font-size": 11 }, t("need_x")));
+  chart.append(svg("text", { x: -97, y: 14, "font-size": 11, transform: "rotate(-90)" }, t("need_y")));
   return chart;
 }

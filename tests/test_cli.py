@@ -1,0 +1,151 @@
+"""The command line: exit codes that mean something, JSON for scripts, every problem named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from typer.testing import CliRunner
+
+from api.cli import cli
+from data import figures as built_in
+from layers.catalogue import Catalogue
+from layers.export import raster
+from layers.impact import Placement, document, impact
+from layers.release import current
+
+run = CliRunner()
+
+
+def test_impact_prints_tonnes_to_2045_cost_and_quintiles(home: Path, catalogue: Catalogue) -> None:
+    """What is printed is what the API answers and the map shows."""
+    result = run.invoke(cli, ["impact", "Dortmund", "--home", str(home), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output) == document(impact(catalogue.planning("05913000"), [Placement()]))
+    shown = run.invoke(cli, ["impact", "05913000", "--home", str(home)], env={"COLUMNS": "160"})
+    assert shown.exit_code == 0
+    for text in ("2045", "M EUR", "highest burden", "lowest burden", "Equity ratio", "recalled, not seen", "21,334"):
+        assert text in shown.output, text
+
+
+def test_impact_of_one_area_says_so(home: Path) -> None:
+    shown = run.invoke(cli, ["impact", "Essen", "--home", str(home)])
+    assert "Fewer than five areas" in shown.output.replace("\n", " ")
+
+
+def test_build_reports_all_problems_and_changes_nothing(home: Path, tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    shutil.copytree(built_in.BUILT_IN, tables)
+    for file, column in (("municipalities.csv", "population"), ("tabula.csv", "q_h_kwh_m2a")):
+        table = pd.read_csv(tables / file, dtype=str, keep_default_na=False)
+        table.loc[1, column] = "-7"
+        table.to_csv(tables / file, index=False)
+    own = Path(shutil.copytree(home, tmp_path / "home"))
+    before = current(own).id
+    result = run.invoke(cli, ["build", "--home", str(own), "--tables", str(tables)], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "municipalities.csv, row 3, column population: -7 is negative. Check sign and unit." in result.output
+    assert "tabula.csv, row 3, column q_h_kwh_m2a: -7 is negative. Check sign and unit." in result.output
+    assert "2 problems; nothing was changed." in result.output
+    assert current(own).id == before
+
+
+def test_build_twice_is_up_to_date(tmp_path: Path) -> None:
+    first = run.invoke(cli, ["build", "Witten", "--home", str(tmp_path), "--json"])
+    assert first.exit_code == 0, first.output
+    again = run.invoke(cli, ["build", "05954036", "--home", str(tmp_path), "--json"])
+    one, two = (json.loads(r.stdout.strip().splitlines()[-1]) for r in (first, again))
+    assert (one["built"], two["built"]) == (True, False)
+    assert one["release"] == two["release"]
+
+
+def test_unknown_places_and_missing_releases_end_with_2(tmp_path: Path) -> None:
+    wrong = run.invoke(cli, ["build", "Dortmnd", "Esse", "--home", str(tmp_path)], env={"COLUMNS": "200"})
+    assert wrong.exit_code == 2
+    assert "'Dortmnd' is not known. Did you mean Dortmund" in wrong.output
+    assert "'Esse' is not known. Did you mean Essen" in wrong.output
+    for command in (["impact"], ["serve"], ["map"], ["export", "x", "--output", "x.gpkg"]):
+        result = run.invoke(cli, [*command, "--home", str(tmp_path)])
+        assert result.exit_code == 2, command
+        assert "Run `revier build` first" in result.output.replace("\n", " ")
+
+
+def test_places_lists_the_region_and_53() -> None:
+    body = json.loads(run.invoke(cli, ["places", "--json"]).output)
+    assert len(body["places"]) == 54
+    assert body["places"][0]["key"] == "ruhr"
+
+
+@pytest.mark.parametrize("kind", ["gpkg", "fgb", "geojson", "parquet"])
+def test_exports_hold_all_features_in_the_right_crs(
+    home: Path, tmp_path: Path, catalogue: Catalogue, kind: str
+) -> None:
+    path = tmp_path / f"districts.{kind}"
+    command = ["export", "05913000.districts", "--home", str(home), "--output", str(path), "--format", kind]
+    result = run.invoke(cli, command)
+    assert result.exit_code == 0, result.output
+    frame = gpd.read_parquet(path) if kind == "parquet" else gpd.read_file(path)
+    layer = catalogue.layer("05913000.districts")
+    assert frame.crs == ("EPSG:4326" if kind == "geojson" else "EPSG:25832")
+    assert sorted(frame["t_co2e"]) == pytest.approx(sorted(layer.column("t_co2e")))
+    assert frame.to_crs(25832).area.sum() == pytest.approx(280.7e6, rel=0.01)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name], "no temporary file stays behind"
+
+
+def test_csv_has_no_geometry_and_missing_stays_empty(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    run.invoke(cli, ["export", "ruhr.municipalities", "--home", str(home), "--output", str(path), "--format", "csv"])
+    table = pd.read_csv(path, dtype={"ags": str})
+    assert "geometry" not in table
+    assert table["population"].sum() == 5_094_817
+    assert table["t_co2_ets"].notna().sum() == 1
+
+
+def test_a_raster_sums_to_the_stock_and_lies_in_place(home: Path, tmp_path: Path, catalogue: Catalogue) -> None:
+    """A sum lost on the border cells, or a raster one cell off, would be wrong in every overlay."""
+    path = tmp_path / "s.tif"
+    run.invoke(
+        cli,
+        [
+            "export",
+            "ruhr.stock",
+            "--home",
+            str(home),
+            "--output",
+            str(path),
+            "--format",
+            "tif",
+            "--column",
+            "n_buildings",
+        ],
+    )
+    layer = catalogue.layer("ruhr.stock")
+    with rasterio.open(path) as file:
+        assert file.crs == "EPSG:3035"
+        assert file.res == (200, 200)
+        values = file.read(1)
+        assert np.nansum(values, dtype=np.float64) == pytest.approx(layer.column("n_buildings").sum(), rel=1e-6)
+        points = gpd.GeoSeries(layer.polygons.to_shapely()[:500], crs=layer.polygons.crs).to_crs(3035).centroid
+        at = np.array([v[0] for v in file.sample(zip(points.x, points.y, strict=True))])
+    whole = np.array([("." not in name) for name in layer.table["unit_id"].to_pylist()[:500]])
+    assert at[whole] == pytest.approx(layer.column("n_buildings")[:500][whole], rel=1e-6)
+    exact, _, _ = raster(layer, "n_buildings")
+    assert np.nansum(exact) == pytest.approx(layer.column("n_buildings").sum(), rel=1e-12)
+
+
+def test_what_cannot_be_exported_is_refused_with_the_choices(home: Path, tmp_path: Path) -> None:
+    for extra, says in (
+        (["--format", "shp"], "Use one of gpkg, fgb, geojson, csv, parquet, tif"),
+        (["--format", "tif", "--column", "heat_kwh_m2a"], "cannot be put on a raster"),
+    ):
+        command = ["export", "05913000.stock", "--home", str(home), "--output", str(tmp_path / "x"), *extra]
+        result = run.invoke(cli, command, env={"COLUMNS": "300"})
+        assert result.exit_code == 2, result.output
+        assert says in result.output
+    assert list(tmp_path.iterdir()) == []
