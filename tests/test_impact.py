@@ -28,8 +28,9 @@ def standard(planning: Planning) -> Impact:
 
 def whole(planning: Planning) -> shapely.Polygon:
     """Box around the place with room to spare."""
-    west, south, east, north = planning.shapes.total_bounds
-    return shapely.box(west - 500, south - 500, east + 500, north + 500)
+    west, south, east, north = planning.shapes.total_bounds.tolist()
+    box: shapely.Polygon = shapely.box(west - 500, south - 500, east + 500, north + 500)
+    return box
 
 
 def test_without_starts_at_the_balance_of_the_year_and_falls_with_the_grid(standard: Impact) -> None:
