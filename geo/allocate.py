@@ -75,7 +75,8 @@ def allocate(total: float, proxies: Sequence[Proxy], *, known: ArrayLike | None 
     total = float(finite("total", total))
     fixed = np.zeros(size) if known is None else finite("known points", known, size=size)
     rest = total - fixed.sum()
-    if known is not None and rest * np.sign(total) < -1e-9 * abs(total):
+    over = -rest if total >= 0 else rest
+    if known is not None and over > 1e-9 * max(abs(total), abs(fixed.sum())):
         raise InputError(
             Problem(
                 "known points",

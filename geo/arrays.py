@@ -44,7 +44,7 @@ def finite(name: str, values: ArrayLike, *, minimum: float | None = None, size: 
         (array < minimum if minimum is not None else np.zeros(array.shape, bool), f"below {minimum}", "Correct it."),
     ):
         if broken.any():
-            first = np.argwhere(broken)[0].tolist()
+            first = np.argwhere(broken)[0].tolist() or ""  # a single number has no position
             problems.append(Problem(f"{name}{first}", f"{int(broken.sum())} value(s) {what}", remedy))
     if problems:
         raise InputError(problems)

@@ -54,6 +54,10 @@ class Polygons:
         both = np.concatenate([geometries, probe])
         _, coords, (rings, parts, rows) = shapely.to_ragged_array(both, include_z=False)
         rows, parts, rings = rows[:-1], parts[: rows[-2] + 1], rings[: parts[rows[-2]] + 1]
+        # GEOS allows multipolygons with empty parts; a part without a ring has no place in the columns
+        real = np.diff(parts) > 0
+        rows = np.concatenate([[0], np.cumsum(real)])[rows]
+        parts = parts[np.concatenate([[True], real])]
         return cls(
             np.ascontiguousarray(coords[: rings[-1]]),
             rings.astype(np.int64),

@@ -33,7 +33,8 @@ def population_shares(population: ArrayLike) -> FloatArray:
 
 def weighted_mean(values: ArrayLike, population: ArrayLike) -> float:
     """Mean per person."""
-    return float(population_shares(population) @ finite("values", values))
+    x, w = _pair("values", values, population)
+    return float(w @ x)
 
 
 def gini(values: ArrayLike, population: ArrayLike) -> float:
@@ -77,6 +78,8 @@ def theil_split(values: ArrayLike, population: ArrayLike, groups: ArrayLike) -> 
     between = within = 0.0
     for group in np.unique(label):
         members = label == group
+        if not w[members].any():
+            continue
         share = w[members] @ x[members] / mean
         between += share * np.log(share / w[members].sum())
         within += share * theil_t(x[members], w[members])
@@ -104,13 +107,12 @@ def kolm_pollak_ede(values: ArrayLike, population: ArrayLike, *, epsilon: float)
     epsilon
         Aversion, > 0 for goods, < 0 for burdens. The inequality index is the result minus the mean.
     """
-    x, w = finite("values", values), population_shares(population)
-    square = w @ x**2
-    if square == 0:
-        return 0.0
-    kappa = epsilon * (w @ x) / square
-    if kappa == 0:
-        return float(w @ x)
+    x, w = _pair("values", values, population)
+    x, w = x[w > 0], w[w > 0]
+    mean = float(w @ x)
+    if abs(mean) <= 1e-12 * np.abs(x).max():
+        return mean  # the aversion is scaled by the mean: without one there is none
+    kappa = epsilon * mean / float(w @ x**2)
     exponent = -kappa * x
     top = exponent.max()
     return float(-(top + np.log(w @ np.exp(exponent - top))) / kappa)
@@ -118,7 +120,7 @@ def kolm_pollak_ede(values: ArrayLike, population: ArrayLike, *, epsilon: float)
 
 def ranks(rank_by: ArrayLike, population: ArrayLike) -> FloatArray:
     """Fractional rank of each area, 0 poorest to 1 richest, at the middle of its people; ties share theirs."""
-    key, w = finite("rank_by", rank_by), population_shares(population)
+    key, w = _pair("rank_by", rank_by, population)
     _, group = np.unique(key, return_inverse=True)
     mass = np.bincount(group, w)
     return np.asarray((np.cumsum(mass) - mass / 2)[group], dtype=np.float64)
@@ -162,17 +164,14 @@ def concentration(amount_per_head: ArrayLike, population: ArrayLike, rank_by: Ar
     InputError
         Mean of 0: there is nothing to distribute.
     """
-    h, w = finite("amount_per_head", amount_per_head), population_shares(population)
+    h, w, mean = _amount(amount_per_head, population)
     rank = ranks(rank_by, population)
-    mean = w @ h
-    if mean == 0:
-        raise InputError(Problem("amount_per_head", "has a mean of 0", "There is nothing whose distribution to state."))
     index = float(2 / mean * (w @ (h * rank)) - 1)
-    order = np.argsort(rank, kind="stable")
-    through = np.empty_like(h)
-    through[order] = np.cumsum((w * h)[order]) / mean
-    before = through - w * h / mean
-    a = h / mean * (2 * rank - 1 - index) + 2 - before - through
+    # areas of the same rank share what lies before and behind them, so that their order cannot matter
+    _, group = np.unique(rank, return_inverse=True)
+    through = np.cumsum(np.bincount(group, w * h)) / mean
+    before = np.concatenate([[0.0], through[:-1]])
+    a = h / mean * (2 * rank - 1 - index) + 2 - before[group] - through[group]
     variance = float(w @ a**2 - (1 + index) ** 2) / h.size
     return Concentration(index, max(variance, 0.0) ** 0.5)
 
@@ -184,11 +183,11 @@ def concentration_regression(
 
     ``2 var(R) h / mu = a + C R``; ignores the correlation between ranks.
     """
-    h, w = finite("amount_per_head", amount_per_head), population_shares(population)
+    h, w, mean = _amount(amount_per_head, population)
     rank = ranks(rank_by, population)
     centred = rank - w @ rank
     variance = w @ centred**2
-    y = 2 * variance * h / (w @ h)
+    y = 2 * variance * h / mean
     slope = float(w @ (centred * y) / variance)
     residual = y - w @ y - slope * centred
     return slope, float(np.sqrt((w @ residual**2) / (h.size - 2) / variance))
@@ -198,10 +197,11 @@ def concentration_curve(
     amount_per_head: ArrayLike, population: ArrayLike, rank_by: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
     """Cumulative shares of people and of the amount, from (0, 0) to (1, 1), poorest area first."""
-    h, w = finite("amount_per_head", amount_per_head), population_shares(population)
-    order = np.argsort(finite("rank_by", rank_by), kind="stable")
-    people = np.concatenate([[0.0], np.cumsum(w[order])])
-    amount = np.concatenate([[0.0], np.cumsum((w * h)[order]) / (w @ h)])
+    h, w, mean = _amount(amount_per_head, population)
+    # areas of the same rank are one step of the curve
+    _, group = np.unique(_pair("rank_by", rank_by, population)[0], return_inverse=True)
+    people = np.concatenate([[0.0], np.cumsum(np.bincount(group, w))])
+    amount = np.concatenate([[0.0], np.cumsum(np.bincount(group, w * h)) / mean])
     return people, amount
 
 
@@ -214,6 +214,38 @@ def kakwani(values: ArrayLike, population: ArrayLike, income: ArrayLike, *, burd
     return difference if burden else -difference
 
 
+def parts(population: ArrayLike, rank_by: ArrayLike, cuts: ArrayLike = (0, 0.2, 0.4, 0.6, 0.8, 1)) -> FloatArray:
+    """Share of each area in each part of the population, poorest part first.
+
+    Parameters
+    ----------
+    population
+        People of each area.
+    rank_by
+        Rises with welfare. Areas with the same value are one group, so that their order cannot matter.
+    cuts
+        Cumulative population shares, rising; fifths by default. An area that a cut divides is split in proportion; one
+        without people belongs to the part in which its rank lies.
+
+    Returns
+    -------
+    FloatArray
+        Shape (areas, parts); rows sum to 1 where the cuts reach from 0 to 1, and each part holds its share of people.
+    """
+    key, w = _pair("rank_by", rank_by, population)
+    edges = finite("cuts", cuts, minimum=0)
+    _, group = np.unique(key, return_inverse=True)
+    mass = np.bincount(group, w)
+    upper = np.cumsum(mass) / w.sum()
+    lower = np.concatenate([[0.0], upper[:-1]])
+    columns = []
+    for low, high in pairwise(edges):
+        inside = np.clip(np.minimum(upper, high) - np.maximum(lower, low), 0, None)
+        here = (lower >= low) & ((lower < high) | (high == edges[-1]))
+        columns.append(np.where(mass > 0, inside / np.where(mass > 0, upper - lower, 1), here))
+    return np.asarray(np.stack(columns, axis=1)[group], dtype=np.float64)
+
+
 def shares_by_quantile(
     amount: ArrayLike, population: ArrayLike, rank_by: ArrayLike, *, cuts: ArrayLike = (0, 0.2, 0.4, 0.6, 0.8, 1)
 ) -> FloatArray:
@@ -223,40 +255,18 @@ def shares_by_quantile(
     ----------
     amount
         Total of each area (not per head), any unit; the sum must not be 0.
-    population
-        People of each area.
-    rank_by
-        Rises with welfare. Areas with the same value are one group, so that their order cannot matter.
-    cuts
-        Cumulative population shares; quintiles by default. An area that a cut divides is split in proportion.
+    population, rank_by, cuts
+        As `parts`.
 
     Returns
     -------
     FloatArray
         One share for each part; they sum to the share between the first and last cut.
     """
-    total, w = finite("amount", amount), population_shares(population)
+    total, _ = _pair("amount", amount, population)
     if total.sum() == 0:
         raise InputError(Problem("amount", "sums to 0", "There is nothing whose distribution to state."))
-    _, group = np.unique(finite("rank_by", rank_by), return_inverse=True)
-    people = np.concatenate([[0.0], np.cumsum(np.bincount(group, w))])
-    cumulative = np.concatenate([[0.0], np.cumsum(np.bincount(group, total)) / total.sum()])
-    at_cuts = np.interp(finite("cuts", cuts), people / people[-1], cumulative)
-    return np.asarray(np.diff(at_cuts), dtype=np.float64)
-
-
-def quintiles(population: ArrayLike, rank_by: ArrayLike) -> FloatArray:
-    """Share of each area's people in each population quintile, shape (areas, 5), poorest first; rows sum to 1."""
-    w = population_shares(population)
-    _, group = np.unique(finite("rank_by", rank_by), return_inverse=True)
-    upper = np.cumsum(np.bincount(group, w))
-    lower = np.concatenate([[0.0], upper[:-1]])
-    columns = []
-    for low, high in pairwise(np.linspace(0, 1, 6)):
-        part = np.clip(np.minimum(upper, high) - np.maximum(lower, low), 0, None)
-        columns.append(np.divide(part, upper - lower, out=np.zeros_like(part), where=upper > lower))
-    share = np.stack(columns, axis=1)
-    return np.asarray((share / np.maximum(share.sum(axis=1, keepdims=True), 1e-300))[group])
+    return np.asarray(total @ parts(population, rank_by, cuts) / total.sum(), dtype=np.float64)
 
 
 def equity_ratio(amount: ArrayLike, population: ArrayLike, low_income: ArrayLike) -> float:
@@ -272,8 +282,8 @@ def equity_ratio(amount: ArrayLike, population: ArrayLike, low_income: ArrayLike
         Share of each area's people that count as residents of low-income areas: flags, or 0..1 where a quantile
         divides an area.
     """
-    total, w = finite("amount", amount), population_shares(population)
-    share = finite("low_income", low_income, minimum=0)
+    total, w = _pair("amount", amount, population)
+    share = finite("low_income", low_income, minimum=0, size=w.size)
     poor = w @ share
     if poor == 0 or total.sum() == 0:
         raise InputError(Problem("low_income", "nobody or nothing to compare", "Check the threshold and the amounts."))
@@ -282,14 +292,27 @@ def equity_ratio(amount: ArrayLike, population: ArrayLike, low_income: ArrayLike
 
 def relative_rate(rate: ArrayLike, population: ArrayLike, *, factor: float = 1.25) -> BoolArray:
     """Flag areas whose deprivation rate is at least `factor` times the mean per person."""
-    values = finite("rate", rate, minimum=0)
-    return np.asarray(values >= factor * weighted_mean(values, population))
+    values, w = _pair("rate", rate, population)
+    return np.asarray(finite("rate", values, minimum=0) >= factor * (w @ values))
+
+
+def _pair(name: str, values: ArrayLike, population: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    w = population_shares(population)
+    return finite(name, values, size=w.size), w
+
+
+def _amount(amount_per_head: ArrayLike, population: ArrayLike) -> tuple[FloatArray, FloatArray, float]:
+    h, w = _pair("amount_per_head", amount_per_head, population)
+    mean = float(w @ h)
+    if mean == 0:
+        raise InputError(Problem("amount_per_head", "has a mean of 0", "There is nothing whose distribution to state."))
+    return h, w, mean
 
 
 def _positive(
     name: str, values: ArrayLike, population: ArrayLike, *, strict: bool = True
 ) -> tuple[FloatArray, FloatArray]:
-    x, w = finite("values", values), population_shares(population)
+    x, w = _pair("values", values, population)
     if (x < 0).any() or (strict and (x == 0).any()) or not (w @ x) > 0:
         raise InputError(
             Problem(

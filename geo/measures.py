@@ -58,7 +58,9 @@ def uptake(
         return np.asarray(1 / (1 + np.exp(-rate * (np.asarray(year) - middle))), dtype=np.float64)
 
     clamped = np.clip(finite("years", years), start, end)
-    return np.asarray(maximum * (logistic(clamped) - logistic(start)) / (logistic(end) - logistic(start)))
+    share = (logistic(clamped) - logistic(start)) / (logistic(end) - logistic(start))
+    # rounding must not let a programme end above or below what was planned
+    return np.asarray(np.where(clamped == end, maximum, np.clip(maximum * share, 0, maximum)))
 
 
 def heat_emissions(

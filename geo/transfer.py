@@ -39,6 +39,11 @@ class Shares:
         scale = np.divide(1.0, self.covered, out=np.zeros_like(self.covered), where=self.covered > 0)
         return Shares(sparse.csr_array(sparse.diags_array(scale) @ self.matrix), (self.covered > 0).astype(np.float64))
 
+    def capped(self) -> Shares:
+        """Scale down what lies in overlapping targets, so that no source counts for more than itself."""
+        scale = 1 / np.maximum(self.covered, 1)
+        return Shares(sparse.csr_array(sparse.diags_array(scale) @ self.matrix), np.minimum(self.covered, 1))
+
 
 def area_shares(sources: gpd.GeoSeries, targets: gpd.GeoSeries) -> Shares:
     """Share of each source's area in each target.
@@ -68,9 +73,8 @@ def area_shares(sources: gpd.GeoSeries, targets: gpd.GeoSeries) -> Shares:
     # what is inside a target needs no intersection: only the sources on an edge pay for one
     t_in, s_in = _pairs(source, target, "contains_properly")
     t_any, s_any = _pairs(source, target, "intersects")
-    inside = np.zeros(len(source), dtype=bool)
-    inside[s_in] = True
-    edge = ~inside[s_any]
+    pair = s_any * len(target) + t_any
+    edge = ~np.isin(pair, s_in * len(target) + t_in)
     overlap = shapely.area(shapely.intersection(source[s_any[edge]], target[t_any[edge]]))
     rows = np.concatenate([s_in, s_any[edge]])
     columns = np.concatenate([t_in, t_any[edge]])
@@ -124,14 +128,14 @@ def transfer(
                 "Mend the targets so that they do not overlap.",
             )
         )
-    if edge_belongs_inside:
-        shares = shares.normalised()
+    # slivers of overlap below the tolerance would still make the total grow
+    shares = shares.normalised() if edge_belongs_inside else shares.capped()
     out = targets.copy()
     remainder = {}
     for column in extensive:
         values = sources[column].to_numpy(np.float64)
-        if np.isnan(values).any():
-            row = sources.index[np.flatnonzero(np.isnan(values))[0]]
+        if not np.isfinite(values).all():
+            row = sources.index[np.flatnonzero(~np.isfinite(values))[0]]
             raise InputError(
                 Problem(f"source {row}, column {column}", "missing, the total would be short", "Fill or drop the row.")
             )
@@ -172,11 +176,10 @@ def _same_projected_crs(*layers: gpd.GeoSeries) -> None:
 def _refuse_broken(kind: str, layer: gpd.GeoSeries) -> None:
     values = layer.to_numpy()
     problems = []
-    for broken, what in (
-        (shapely.is_missing(values) | shapely.is_empty(values), "missing or empty"),
-        (~shapely.is_valid(values) & ~shapely.is_missing(values), "invalid"),
-        (~(shapely.area(values) > 0), "without area"),
-    ):
+    missing = shapely.is_missing(values) | shapely.is_empty(values)
+    invalid = ~missing & ~shapely.is_valid(values)
+    flat = ~missing & ~invalid & ~(shapely.area(values) > 0)
+    for broken, what in ((missing, "missing or empty"), (invalid, "invalid"), (flat, "without area")):
         rows = layer.index[broken]
         if len(rows):
             problems.append(

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from data import geoparquet
 from geo.columns import concatenate
-from geo.equity import quintiles
+from geo.equity import parts
 from geo.errors import Problem
 from layers import build, columns
 from layers.columns import Column
@@ -141,7 +141,7 @@ class Catalogue:
         index, people = layer.column("social_index"), layer.column("population")
         known = np.isfinite(index)
         share = np.full(len(layer), np.nan)
-        share[known] = quintiles(people[known], -index[known])[:, 0]
+        share[known] = parts(people[known], -index[known])[:, 0]
         position = layer.table.column_names.index("low_income_share")
         table = layer.table.set_column(position, "low_income_share", pa.array(share, from_pandas=True))
         return _replace(layer, table)

@@ -15,7 +15,7 @@ import shapely
 from data.factors import Factors
 from data.schema import AGES, CARRIERS
 from geo.arrays import FloatArray, IntArray, sum_by
-from geo.equity import concentration, equity_ratio, quintiles, shares_by_quantile
+from geo.equity import concentration, equity_ratio, parts, shares_by_quantile
 from geo.errors import Problem
 from geo.measures import uptake
 from geo.paths import along_years
@@ -375,8 +375,8 @@ def _equity(result: Impact) -> dict[str, Any]:
             ("t_co2e_saved", f"t_co2e_saved_{LAST_YEAR}"),
         )
     }
-    part = quintiles(people, rank)
-    low_income = part[:, 0]
+    fifths = parts(people, rank)
+    low_income = fifths[:, 0]
     bill = known_rows["bill_saving_eur_a"].to_numpy()
     index = concentration(bill / people, people, rank)
     return {
@@ -386,9 +386,9 @@ def _equity(result: Impact) -> dict[str, Any]:
                 "quintile": q + 1,
                 "label_en": ("highest burden", "second", "middle", "fourth", "lowest burden")[q],
                 "label_de": ("höchste Belastung", "zweites", "mittleres", "viertes", "niedrigste Belastung")[q],
-                "people": float(people @ part[:, q]),
+                "people": float(people @ fifths[:, q]),
                 **{f"{name}_share": float(values[q]) for name, values in shares.items()},
-                "bill_saving_eur_per_head": float(shares["bill_saving"][q] * bill.sum() / (people @ part[:, q])),
+                "bill_saving_eur_per_head": float(shares["bill_saving"][q] * bill.sum() / (people @ fifths[:, q])),
             }
             for q in range(5)
         ],

@@ -17,7 +17,7 @@ from data.place import Place
 from data.schema import AGES, SECTORS
 from data.stock import Common, Stock, squares, stock
 from geo.arrays import FloatArray, IntArray, sum_by
-from geo.equity import quintiles
+from geo.equity import parts
 from geo.transfer import area_shares
 
 
@@ -162,7 +162,7 @@ def _poorest_fifth(zones: pd.DataFrame) -> FloatArray:
     """Share of each zone's people in the fifth of the place with the highest index; NaN where it cannot be told."""
     if len(zones) < 2 or zones["social_index"].isna().any():
         return np.full(len(zones), np.nan)
-    return np.asarray(quintiles(zones["people"], -zones["social_index"])[:, 0])
+    return np.asarray(parts(zones["people"], -zones["social_index"])[:, 0])
 
 
 def _districts(

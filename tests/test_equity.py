@@ -208,7 +208,7 @@ def test_an_area_across_a_cut_is_split_in_proportion() -> None:
     """30, 50 and 20 people get 3, 10 and 7: the second area fills 1/2 of the 2nd to 4th fifth as far as it reaches."""
     shares = equity.shares_by_quantile([3, 10, 7], [30, 50, 20], [1, 2, 3])
     assert shares.tolist() == pytest.approx([0.1, 0.05 + 0.1, 0.2, 0.2, 0.35])
-    assert equity.quintiles([30, 50, 20], [1, 2, 3]) == pytest.approx(
+    assert equity.parts([30, 50, 20], [1, 2, 3]) == pytest.approx(
         np.array([[2 / 3, 1 / 3, 0, 0, 0], [0, 0.2, 0.4, 0.4, 0], [0, 0, 0, 0, 1]])
     )
 
@@ -301,13 +301,13 @@ def test_quantile_shares_are_those_of_the_expanded_population(city: City) -> Non
     shares = equity.shares_by_quantile(amount, city.people, city.rank)
     assert shares == pytest.approx(twin, rel=1e-9)
     assert shares.sum() == pytest.approx(1, rel=1e-12)
-    assert amount @ equity.quintiles(city.people, city.rank) / amount.sum() == pytest.approx(shares, rel=1e-9)
+    assert amount @ equity.parts(city.people, city.rank) / amount.sum() == pytest.approx(shares, rel=1e-9)
     assert equity.shares_by_quantile(amount, city.people, city.rank, cuts=(0, 0.3, 1)).sum() == pytest.approx(1)
 
 
 @given(cities())
 def test_quintiles_hold_a_fifth_of_the_people_each(city: City) -> None:
-    share = equity.quintiles(city.people, city.rank)
+    share = equity.parts(city.people, city.rank)
     assert share.shape == (len(city.people), 5)
     assert ((share >= 0) & (share <= 1)).all()
     assert share.sum(axis=1) == pytest.approx(np.ones(len(city.people)), rel=1e-12)
@@ -362,7 +362,7 @@ def test_the_order_of_areas_does_not_matter(city: City, data: st.DataObject) -> 
     mixed = City(*(column[order] for column in city))
     assert figures(mixed) == pytest.approx(figures(city), rel=1e-9, abs=1e-9)
     np.testing.assert_allclose(
-        equity.quintiles(mixed.people, mixed.rank), equity.quintiles(city.people, city.rank)[order], atol=1e-9
+        equity.parts(mixed.people, mixed.rank), equity.parts(city.people, city.rank)[order], atol=1e-9
     )
 
 
@@ -461,7 +461,7 @@ def test_the_poor_end_of_the_shares_does_not_lose_an_area_without_people() -> No
 
 def test_an_area_without_people_has_a_quintile_too() -> None:
     """Rows sum to 1: amounts multiplied by them must not vanish."""
-    share = equity.quintiles([0, 1, 1, 0], [1, 2, 3, 4])
+    share = equity.parts([0, 1, 1, 0], [1, 2, 3, 4])
     assert share.sum(axis=1) == pytest.approx([1, 1, 1, 1])
 
 
@@ -517,7 +517,7 @@ def test_a_missing_value_is_never_zero() -> None:
         lambda x: equity.concentration_curve(x, people, rank),
         lambda x: equity.kakwani(x, people, rank, burden=True),
         lambda x: equity.shares_by_quantile(x, people, rank),
-        lambda x: equity.quintiles(people, x),
+        lambda x: equity.parts(people, x),
         lambda x: equity.equity_ratio(x, people, [1, 0, 0]),
         lambda x: equity.relative_rate(x, people),
     ]
@@ -572,7 +572,7 @@ def test_columns_of_different_length_are_refused_by_name() -> None:
         "concentration": lambda: equity.concentration([1, 2, 3], [1, 1], [1, 2, 3]),
         "ranks": lambda: equity.ranks([1, 2, 3], [1, 1]),
         "shares_by_quantile": lambda: equity.shares_by_quantile([1, 2], [1, 1, 1], [1, 2, 3]),
-        "quintiles": lambda: equity.quintiles([1, 1], [1, 2, 3]),
+        "parts": lambda: equity.parts([1, 1], [1, 2, 3]),
         "equity_ratio": lambda: equity.equity_ratio([1, 2, 3], [1, 1, 1], [1, 0]),
         "relative_rate": lambda: equity.relative_rate([1, 2, 3], [1, 1]),
     }
