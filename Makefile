@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export REVIER_HOME ?= $(CURDIR)/.revier
 MARK := $(VENV)/.revier-
 
 .PHONY: run test data docs lock clean
@@ -57,4 +56,4 @@ lock:
 	npm install --package-lock-only
 
 clean:
-	rm -rf $(VENV) .revier layers/static/vendor
+	rm -rf $(VENV) layers/static/vendor

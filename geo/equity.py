@@ -18,7 +18,7 @@ from geo.errors import InputError, Problem
 
 
 def population_shares(population: ArrayLike) -> FloatArray:
-    """Share of each area in the population; areas without people are refused.
+    """Share of each area in the population.
 
     Raises
     ------
@@ -46,7 +46,10 @@ def gini(values: ArrayLike, population: ArrayLike) -> float:
         Negative values: use `kolm_pollak_ede`, or the concentration index, for burdens and mixed signs.
     """
     x, w = _positive("gini", values, population, strict=False)
-    return float(w @ np.abs(x[:, None] - x[None, :]) @ w / (2 * (w @ x)))
+    # the sum of all differences, each pair once, from the values in order
+    order = np.argsort(x, kind="stable")
+    below = np.cumsum(w[order])
+    return max(0.0, float(w[order] @ (x[order] * (2 * below - w[order] - 1)) / (w @ x)))
 
 
 def theil_t(values: ArrayLike, population: ArrayLike) -> float:
@@ -87,7 +90,15 @@ def theil_split(values: ArrayLike, population: ArrayLike, groups: ArrayLike) -> 
 
 
 def atkinson(values: ArrayLike, population: ArrayLike, *, epsilon: float) -> float:
-    """Atkinson index of a positive per-head value with aversion `epsilon` >= 0."""
+    """Atkinson index of a positive per-head value with aversion `epsilon` >= 0.
+
+    Raises
+    ------
+    InputError
+        Values that are not positive, or a negative aversion.
+    """
+    if epsilon < 0:
+        raise InputError(Problem("epsilon", f"{epsilon:g} is negative", "Give an aversion from 0 upwards."))
     x, w = _positive("atkinson", values, population)
     mean = w @ x
     if epsilon == 1:
@@ -115,6 +126,8 @@ def kolm_pollak_ede(values: ArrayLike, population: ArrayLike, *, epsilon: float)
     kappa = epsilon * mean / float(w @ x**2)
     exponent = -kappa * x
     top = exponent.max()
+    if np.ptp(exponent) < 1:  # log(1 + tiny) would lose the digits that are left
+        return float(-(top + np.log1p(w @ np.expm1(exponent - top))) / kappa)
     return float(-(top + np.log(w @ np.exp(exponent - top))) / kappa)
 
 
@@ -172,7 +185,7 @@ def concentration(amount_per_head: ArrayLike, population: ArrayLike, rank_by: Ar
     through = np.cumsum(np.bincount(group, w * h)) / mean
     before = np.concatenate([[0.0], through[:-1]])
     a = h / mean * (2 * rank - 1 - index) + 2 - before[group] - through[group]
-    variance = float(w @ a**2 - (1 + index) ** 2) / h.size
+    variance = float(w @ a**2 - (1 + index) ** 2) / np.count_nonzero(w)
     return Concentration(index, max(variance, 0.0) ** 0.5)
 
 
@@ -182,15 +195,22 @@ def concentration_regression(
     """Concentration index and standard error by the convenient regression, weighted by people.
 
     ``2 var(R) h / mu = a + C R``; ignores the correlation between ranks.
+
+    Raises
+    ------
+    InputError
+        Fewer than three ranks with people, through which any line fits; a mean of 0.
     """
     h, w, mean = _amount(amount_per_head, population)
     rank = ranks(rank_by, population)
+    if np.unique(rank[w > 0]).size < 3:
+        raise InputError(Problem("rank_by", "has fewer than three ranks with people", "Use more areas."))
     centred = rank - w @ rank
     variance = w @ centred**2
     y = 2 * variance * h / mean
     slope = float(w @ (centred * y) / variance)
     residual = y - w @ y - slope * centred
-    return slope, float(np.sqrt((w @ residual**2) / (h.size - 2) / variance))
+    return slope, float(np.sqrt((w @ residual**2) / (np.count_nonzero(w) - 2) / variance))
 
 
 def concentration_curve(

@@ -39,7 +39,7 @@ def uptake(
     Raises
     ------
     InputError
-        Years out of order or a share outside 0..1.
+        Years out of order, a share outside 0..1 or a rate outside 0..10.
     """
     problems = []
     if not start < end:
@@ -50,6 +50,8 @@ def uptake(
         problems.append(
             Problem("uptake", f"{maximum:g} is no share", "Give a share of the eligible stock from 0 to 1.")
         )
+    if not 0 < rate <= 10:
+        problems.append(Problem("rate", f"{rate:g} is no steepness", "Give a rate above 0, at most 10 a year."))
     if problems:
         raise InputError(problems)
     middle = start + 0.45 * (end - start) if midpoint is None else midpoint
@@ -106,9 +108,11 @@ def shapley(measures: Sequence[str], saving: Callable[[frozenset[str]], float]) 
     Raises
     ------
     InputError
-        More than six measures.
+        More than six measures, or one named twice.
     """
     n = len(measures)
+    if len(set(measures)) < n:
+        raise InputError(Problem("measures", f"{list(measures)} name one twice", "Give each measure once."))
     if n > 6:
         raise InputError(Problem("measures", f"{n} are too many for the exact value", "Give six at most."))
     shares = {}

@@ -162,7 +162,8 @@ def _pairs(
 def _same_projected_crs(*layers: gpd.GeoSeries) -> None:
     names = [None if layer.crs is None else layer.crs.to_string() for layer in layers]
     if None in names:
-        raise CRSMismatchError(Problem("layer", "has no CRS", "Set it from the publisher's note; it is never guessed."))
+        which = "sources" if names[0] is None else "targets"
+        raise CRSMismatchError(Problem(which, "has no CRS", "Set it from the publisher's note; it is never guessed."))
     if any(layer.crs != layers[0].crs for layer in layers):
         raise CRSMismatchError(
             Problem("layers", f"are in {' and '.join(map(str, names))}", "Reproject one with to_crs.")

@@ -103,6 +103,7 @@ def _entry(place: Place, balance: Inventory, units: Stock, allocated: OnStock) -
         "withheld": {
             "n_buildings": units.withheld["n_buildings"],
             "dwellings": units.withheld["dwellings"],
+            "people": units.withheld["people"],
             "t_co2e": float(allocated.tonnes[-1].sum()),
         },
         "allocation_methods": allocated.methods,

@@ -105,6 +105,8 @@ def test_missing_units_go_to_the_largest_fractions_and_ties_to_the_first() -> No
 def test_a_whole_number_that_went_through_floating_point_is_whole() -> None:
     """Breaks if 2.9999999999999996 is floored to 2 and its unit handed to somebody else."""
     assert largest_remainder([3 - 4e-16, 0.6], total=3).tolist() == [3, 0]
+    with pytest.raises(InputError):
+        largest_remainder([3 - 4e-16, 3 - 4e-16], total=5)
     assert largest_remainder([1331880.0000000002 / 3] * 3).tolist() == [443960] * 3
 
 

@@ -190,6 +190,14 @@ def test_everything_to_one_fifth(area: int, index: float) -> None:
     assert equity.shares_by_quantile(amount, [100] * 5, [1, 2, 3, 4, 5]) == pytest.approx(amount / 7)
 
 
+def test_standard_errors_by_hand() -> None:
+    """Grouped: a = 1.375 and 1.125 around an index of 0.25; regression: residuals of 2, -4 and 2 parts in 81."""
+    grouped = equity.concentration([1, 3], [5, 5], [1, 2])
+    assert (grouped.index, grouped.se_grouped) == pytest.approx((0.25, np.sqrt(1 / 128)))
+    slope, error = equity.concentration_regression([1, 2, 6], [4, 4, 4], [1, 2, 3])
+    assert (slope, error) == pytest.approx((10 / 27, np.sqrt(108) / 81))
+
+
 def test_the_curve_runs_from_nothing_to_everything() -> None:
     people, amount = equity.concentration_curve([10, 30, 20], [1, 1, 2], [2, 3, 1])
     assert people.tolist() == [0, 0.5, 0.75, 1]
@@ -483,6 +491,14 @@ def test_the_equivalent_of_gains_and_losses_that_cancel_is_their_mean() -> None:
     """0.1 + 0.2 - 0.3 is 0 but for floating point, so the aversion is as good as 0 and the level is the mean."""
     for epsilon in (1, -1):
         assert equity.kolm_pollak_ede([0.1, 0.2, -0.3], [1, 1, 1], epsilon=epsilon) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_equivalent_is_exact_where_gains_and_losses_nearly_cancel() -> None:
+    """For a small aversion it is the mean less half of kappa times the variance; a bare log(1 + tiny) loses that."""
+    for gap in (1e-6, 1e-9, 1e-11):
+        mean = gap / 2
+        level = equity.kolm_pollak_ede([1, gap - 1], [1, 1], epsilon=1)
+        assert level == pytest.approx(mean - mean / 2, abs=1e-9)
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------
