@@ -21,8 +21,9 @@ from data.place import places as all_places
 from geo.errors import RevierError
 from layers import build as building
 from layers.catalogue import Catalogue
-from layers.impact import FIRST_YEAR, LAST_YEAR, Placement, document
+from layers.findings import document
 from layers.impact import impact as compute
+from layers.planning import FIRST_YEAR, LAST_YEAR, Placement
 from layers.release import current
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)

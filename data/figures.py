@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,14 +94,8 @@ def _read_csv(path: Path, problems: list[Problem]) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path, columns: tuple[str, ...], problems: list[Problem]) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        problems.append(Problem(path.name, f"cannot be read ({error})", "Restore the file or make it with data.make."))
-        return pd.DataFrame()
-    for name in columns:
-        if name not in table:
-            problems.append(Problem(f"{path.name}, column {name}", "is missing", "Make the table with data.make."))
+    """Read counts on cells; a negative one is a problem."""
+    table = _read_columns(path, columns, pd.read_parquet, problems)
     numbers = table.select_dtypes("number")
     for column in numbers.columns:
         values = numbers[column].to_numpy()
@@ -111,22 +106,31 @@ def _read_parquet(path: Path, columns: tuple[str, ...], problems: list[Problem])
 
 
 def _read_polygons(path: Path, columns: tuple[str, ...], problems: list[Problem]) -> gpd.GeoDataFrame:
-    try:
-        table = gpd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        problems.append(Problem(path.name, f"cannot be read ({error})", "Restore the file or make it with data.make."))
+    """Read polygons; another CRS, and a geometry that is missing, invalid or without area, is a problem."""
+    table = _read_columns(path, columns, gpd.read_parquet, problems)
+    if not isinstance(table, gpd.GeoDataFrame):
         return gpd.GeoDataFrame()
-    for name in columns:
-        if name not in table:
-            problems.append(Problem(f"{path.name}, column {name}", "is missing", "Make the table with data.make."))
     if table.crs is None or table.crs != CRS_PLACE:
         name = "none" if table.crs is None else table.crs.to_string()
         problems.append(Problem(f"{path.name}, CRS", f"is {name}, expected {CRS_PLACE}", f"Reproject to {CRS_PLACE}."))
     broken = table.geometry.isna() | ~table.geometry.is_valid | (table.geometry.area <= 0)
     for row in np.flatnonzero(broken):
-        problems.append(
-            Problem(f"{path.name}, row {row + 1}, geometry", "is missing or invalid", "Mend with make_valid.")
-        )
+        where = f"{path.name}, row {row + 1}, geometry"
+        problems.append(Problem(where, "is missing or invalid", "Mend with make_valid."))
+    return table
+
+
+def _read_columns(
+    path: Path, columns: tuple[str, ...], read: Callable[[Path], pd.DataFrame], problems: list[Problem]
+) -> pd.DataFrame:
+    try:
+        table = read(path)
+    except (OSError, ValueError) as error:
+        problems.append(Problem(path.name, f"cannot be read ({error})", "Restore the file or make it with data.make."))
+        return pd.DataFrame()
+    for name in columns:
+        if name not in table:
+            problems.append(Problem(f"{path.name}, column {name}", "is missing", "Make the table with data.make."))
     return table
 
 

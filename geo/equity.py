@@ -185,7 +185,7 @@ def concentration(amount_per_head: ArrayLike, population: ArrayLike, rank_by: Ar
     through = np.cumsum(np.bincount(group, w * h)) / mean
     before = np.concatenate([[0.0], through[:-1]])
     a = h / mean * (2 * rank - 1 - index) + 2 - before[group] - through[group]
-    variance = float(w @ a**2 - (1 + index) ** 2) / np.count_nonzero(w)
+    variance = float(w @ a**2 - (1 + index) ** 2) / int(np.count_nonzero(w))
     return Concentration(index, max(variance, 0.0) ** 0.5)
 
 
@@ -210,7 +210,7 @@ def concentration_regression(
     y = 2 * variance * h / mean
     slope = float(w @ (centred * y) / variance)
     residual = y - w @ y - slope * centred
-    return slope, float(np.sqrt((w @ residual**2) / (np.count_nonzero(w) - 2) / variance))
+    return slope, float(np.sqrt((w @ residual**2) / (int(np.count_nonzero(w)) - 2) / variance))
 
 
 def concentration_curve(

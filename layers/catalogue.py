@@ -17,8 +17,9 @@ from geo.errors import Problem
 from layers import build, columns
 from layers.columns import Column
 from layers.errors import UnknownCollectionError
-from layers.impact import SCENARIO, Placement, Planning, impact
+from layers.impact import impact
 from layers.layer import Layer
+from layers.planning import SCENARIO, Placement, Planning
 from layers.release import Release
 
 CENSUS = ("zensus2011", "localzero-ruhr", "school-social-index", "tabula", "ageb-2021", "bisko-recalled")

@@ -15,8 +15,8 @@ import orjson
 
 from layers import assets, features
 from layers.catalogue import Catalogue
-from layers.impact import SCENARIO
 from layers.layer import Layer
+from layers.planning import SCENARIO
 from layers.styles import EMISSIONS, MEASURE, SOCIAL, Classes
 
 CELL_KM2 = 0.04

@@ -17,7 +17,9 @@ from api.cli import cli
 from data import figures as built_in
 from layers.catalogue import Catalogue
 from layers.export import raster
-from layers.impact import Placement, document, impact
+from layers.findings import document
+from layers.impact import impact
+from layers.planning import Placement
 from layers.release import current
 
 run = CliRunner()

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from layers.catalogue import Catalogue
 from layers.errors import PlacementError
-from layers.impact import Impact, Placement, Planning, document, impact
+from layers.findings import document
+from layers.impact import Impact, impact
+from layers.planning import Placement, Planning
 
 
 @pytest.fixture(scope="module")

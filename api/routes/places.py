@@ -15,7 +15,9 @@ from api import responses
 from api.deps import CatalogueDep, ETag, WantsHtml
 from geo.errors import Problem
 from layers.errors import PlacementError
-from layers.impact import FIRST_YEAR, LAST_YEAR, SCENARIO, Placement, document, impact
+from layers.findings import document
+from layers.impact import impact
+from layers.planning import FIRST_YEAR, LAST_YEAR, SCENARIO, Placement
 
 router = APIRouter(prefix="/places", tags=["Places"])
 
