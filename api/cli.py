@@ -184,32 +184,36 @@ def export(
 
 @cli.command()
 def fetch(
-    place: Annotated[str, typer.Argument(help="Key or name of a municipality.")],
+    place: Annotated[str, typer.Argument(help="Key or name of a place; a region is fetched town by town.")],
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Download green and blue areas of a municipality from OpenStreetMap; the next build publishes them."""
+    """Download green and blue areas from OpenStreetMap; the next build publishes them."""
     from data import osm  # noqa: PLC0415 - osmnx is slow to import
 
+    done = []
     with reported():
         chosen, figures = settings(home), built_in.read()
-        found = find([place], all_places(figures))[0]
-        boundary = figures.boundaries[figures.boundaries["ags"].isin(found.members)]
-        with err.status(f"Asking {chosen.overpass_url} for {found.name}"):
-            fetched = osm.fetch_green_blue(
-                boundary, overpass_url=chosen.overpass_url, cache_dir=chosen.home / "cache" / "osm"
+        for ags in find([place], all_places(figures))[0].members:
+            name = figures.town(ags)["name"]
+            boundary = figures.boundaries[figures.boundaries["ags"] == ags]
+            with err.status(f"Asking {chosen.overpass_url} for {name}"):
+                fetched = osm.fetch_green_blue(
+                    boundary, overpass_url=chosen.overpass_url, cache_dir=chosen.home / "cache" / "osm"
+                )
+            # written town by town: an interruption keeps what is there, and the cache resumes the rest
+            osm.write_fetched(fetched, chosen.home / "fetched" / ags)
+            done.append(
+                {"place": ags, "green": len(fetched.green), "blue": len(fetched.blue), "report": fetched.report}
             )
-        folder = chosen.home / "fetched" / found.key
-        osm.write_fetched(fetched, folder)
+            if not as_json:
+                out.print(f"{name}: {len(fetched.green)} green and {len(fetched.blue)} blue areas", soft_wrap=True)
+                for line in fetched.report:
+                    out.print(f"  {line}", soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps({"place": found.key, "folder": str(folder), "report": fetched.report}))
-        return
-    out.print(
-        f"{found.name}: {len(fetched.green)} green and {len(fetched.blue)} blue areas in {folder}", soft_wrap=True
-    )
-    for line in fetched.report:
-        out.print(f"  {line}", soft_wrap=True)
-    out.print("Run `revier build --force` to publish them.")
+        typer.echo(json.dumps({"fetched": done}))
+    else:
+        out.print("`revier build` publishes them.")
 
 
 @cli.command()

@@ -15,6 +15,9 @@ from typer.testing import CliRunner
 
 from api.cli import cli
 from data import figures as built_in
+from data import osm
+from data.errors import FetchError
+from geo.errors import Problem
 from layers.catalogue import Catalogue
 from layers.export import raster
 from layers.findings import document
@@ -151,3 +154,30 @@ def test_what_cannot_be_exported_is_refused_with_the_choices(home: Path, tmp_pat
         assert result.exit_code == 2, result.output
         assert says in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_fetch_writes_town_by_town_and_says_what_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Releases publish by town, so a region is fetched as its towns; a failure names the server and keeps the rest."""
+    asked: list[float] = []
+
+    def answer(boundary: gpd.GeoDataFrame, **_: object) -> osm.Fetched:
+        asked.append(boundary.area.sum())
+        if len(asked) == 3:
+            raise FetchError(Problem("OpenStreetMap", "the server answered 504", "Try again later."))
+        shape = boundary.geometry.iloc[0].centroid.buffer(100)
+        frame = gpd.GeoDataFrame(
+            {"osm_id": ["way/1"], "kind": ["park"], "name": [None], "public": [True], "area_m2": [shape.area]},
+            geometry=[shape],
+            crs=boundary.crs,
+        )
+        return osm.Fetched(frame, frame, {"osm_base": None, "fetched_at": "2026-11-22"}, ["green: 1 kept"])
+
+    monkeypatch.setattr(osm, "fetch_green_blue", answer)
+    one = run.invoke(cli, ["fetch", "Dortmund", "--home", str(tmp_path), "--json"])
+    assert json.loads(one.output) == {
+        "fetched": [{"place": "05913000", "green": 1, "blue": 1, "report": ["green: 1 kept"]}]
+    }
+    region = run.invoke(cli, ["fetch", "ruhr", "--home", str(tmp_path)])
+    assert region.exit_code == 2
+    assert "the server answered 504. Try again later." in region.output.replace("\n", " ")
+    assert sorted(p.name for p in (tmp_path / "fetched").iterdir()) == ["05112000", "05913000"]

@@ -223,9 +223,9 @@ function remember() {
   history.replaceState(null, "", `#place=${state.place}&view=${state.view}&level=${state.level}&uptake=${state.uptake}&lang=${getLanguage()}`);
 }
 
-async function choosePlace(key) {
+async function choosePlace(key, level) {
   state.place = key;
-  state.level = entry().kind === "region" ? "areas" : "cells";
+  state.level = level ?? (entry().kind === "region" ? "areas" : "cells");
   drawChoices();
   drawWords();
   remember();
@@ -295,12 +295,14 @@ function readAddress() {
   if (["emissions", "need", "measure"].includes(wanted.get("view"))) state.view = wanted.get("view");
   const uptake = Number(wanted.get("uptake"));
   if (uptake >= 5 && uptake <= 100) state.uptake = uptake;
+  const level = ["areas", "cells"].includes(wanted.get("level")) ? wanted.get("level") : undefined;
   setLanguage(wanted.get("lang") in WORDS ? wanted.get("lang") : navigator.language.startsWith("de") ? "de" : "en");
+  return level;
 }
 
 async function start() {
   state.places = (await json("/places")).places;
-  readAddress();
+  const level = readAddress();
   $("place").replaceChildren(...state.places.map((p) => element("option", { value: p.key }, p.name)));
   map = new Map({
     container: "map",
@@ -312,7 +314,7 @@ async function start() {
   map.addControl(new ScaleControl(), "bottom-right");
   await new Promise((done) => { map.on("load", done); });
   listen();
-  await choosePlace(state.place);
+  await choosePlace(state.place, level);
 }
 
 start();
