@@ -216,7 +216,9 @@ async function loadSources() {
 async function zoomToPlace() {
   const id = entry().kind === "region" ? `${state.place}.municipalities` : `${state.place}.stock`;
   const { extent } = await json(`/collections/${id}`);
-  map.fitBounds(extent.spatial.bbox[0], { padding: 30, animate: false });
+  // room for the legend, where there is room at all
+  const left = $("map").clientWidth > 700 ? 140 : 20;
+  map.fitBounds(extent.spatial.bbox[0], { padding: { top: 20, right: 20, bottom: 40, left }, animate: false });
 }
 
 function remember() {
