@@ -129,6 +129,9 @@ function drawLegend() {
   }
   const notes = [element("p", { class: "modelled" }, t("modelled"))];
   if (entry().districts) notes.push(element("p", { class: "modelled" }, t("approximate")));
+  const towns = entry().kind === "region" ? state.places.filter((p) => entry().members.includes(p.key)) : [entry()];
+  const national = towns.filter((p) => p.inventory.grade === "D").length;
+  if (national) notes.push(element("p", { class: "modelled" }, t("national", { n: national, all: towns.length })));
   legend.replaceChildren(title, body, ...notes);
 }
 
