@@ -295,7 +295,7 @@ def _print_impact(body: dict[str, Any]) -> None:
     else:
         out.print(body["equity_missing"], soft_wrap=True)
     for note in body["notes"]:
-        out.print(f"· {note}", soft_wrap=True, style="dim")
+        out.print(f"· {note['en']}", soft_wrap=True, style="dim")
 
 
 if __name__ == "__main__":

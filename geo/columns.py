@@ -81,9 +81,19 @@ class Polygons:
         """Return the same polygons with every coordinate projected."""
         if crs == self.crs:
             return self
+        known = self._projected.get(crs.to_string())
+        if known is not None:
+            return known
         project = Transformer.from_crs(self.crs, crs, always_xy=True)
         x, y = project.transform(self.coords[:, 0], self.coords[:, 1])
-        return Polygons(np.column_stack([x, y]), self.rings, self.parts, self.rows, crs)
+        made = Polygons(np.column_stack([x, y]), self.rings, self.parts, self.rows, crs)
+        self._projected[crs.to_string()] = made
+        return made
+
+    @cached_property
+    def _projected(self) -> dict[str, Polygons]:
+        # layers of one place share their polygons: each reference system is computed once for all of them
+        return {}
 
     def take(self, index: IntArray) -> Polygons:
         """Return the rows at the positions `index`, in that order."""

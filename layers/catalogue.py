@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -145,7 +146,7 @@ class Catalogue:
         share[known] = parts(people[known], -index[known])[:, 0]
         position = layer.table.column_names.index("low_income_share")
         table = layer.table.set_column(position, "low_income_share", pa.array(share, from_pandas=True))
-        return _replace(layer, table)
+        return replace(layer, values=lambda: table)
 
     def _districts(self, key: str) -> Layer:
         entry = self.release.places[key]
@@ -176,13 +177,16 @@ class Catalogue:
     def _scenario(self, key: str, theme: str) -> Layer:
         """Result of the standard retrofit programme on the layer of a theme, one column for each target year."""
         base = self.layer(f"{key}.{theme}")
-        planning = self.planning(key)
-        result = impact(planning, [Placement()])
-        figures = result.by_unit() if theme == "stock" else result.by_area(base, theme)
         kept = tuple(c for c in base.columns if c.name in KEPT_IN_SCENARIO)
-        table = base.table.select([c.name for c in kept])
-        for column in columns.IMPACT:
-            table = table.append_column(column.name, pa.array(figures[column.name], from_pandas=True))
+
+        def values() -> pa.Table:
+            result = impact(self.planning(key), [Placement()])
+            figures = result.by_unit() if theme == "stock" else result.by_area(base, theme)
+            table = base.table.select([c.name for c in kept])
+            for column in columns.IMPACT:
+                table = table.append_column(column.name, pa.array(figures[column.name], from_pandas=True))
+            return table
+
         return Layer(
             f"{base.id}.{SCENARIO}",
             f"{base.title}: envelope retrofit of buildings until 1918",
@@ -190,7 +194,7 @@ class Catalogue:
             "2020, an assumption (60 % of a published full retrofit). Bill savings count gas, district heat and "
             "electricity only: other carriers have no published price here.",
             (*kept, *columns.IMPACT),
-            table,
+            values,
             base.polygons,
             (*base.source_ids, "nymoen-2020", "hisim-prices", "revier-reference"),
             base.min_zoom,
@@ -214,23 +218,9 @@ class Catalogue:
             title,
             description,
             layout,
-            table.select([column.name for column in layout]),
+            partial(table.select, [column.name for column in layout]),
             concatenate([piece[1] for piece in pieces]),
             source_ids,
             min_zoom,
             self.release.id,
         )
-
-
-def _replace(layer: Layer, table: pa.Table) -> Layer:
-    return Layer(
-        layer.id,
-        layer.title,
-        layer.description,
-        layer.columns,
-        table,
-        layer.polygons,
-        layer.source_ids,
-        layer.min_zoom,
-        layer.version,
-    )

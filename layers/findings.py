@@ -77,18 +77,39 @@ def document(result: Impact) -> dict[str, Any]:
             "reason": "Buildings that the census withholds have no place; they are in the emissions but not treated.",
         },
         "factors": {k: plan.release.manifest["factors"][k] for k in ("value_set", "gas_boundary", "status", "note")},
-        "notes": [
-            f"Modelled: census of 2011, TABULA heat demand, {plan.release.manifest['factors']['note']}",
-            "Investment is an assumption, {invest_low_eur_m2:.0f} to {invest_high_eur_m2:.0f} EUR per m² living area, "
-            "prices of {price_year}.".format(**measure),
-            (
-                "Bill savings count gas, district heat and electricity at household prices before any rent increase; "
-                "other carriers have no published price here."
-            ),
-            "Tonnes show where the measure acts, not whom it benefits: the climate has no address.",
-            "Low income is an area figure (school social index); it says nothing about single households.",
-        ],
+        "notes": _notes(measure, plan.release.manifest["factors"]),
     }
+
+
+def _notes(measure: dict[str, Any], factors: dict[str, Any]) -> list[dict[str, str]]:
+    """How sure the figures are, in both languages."""
+    return [
+        {
+            "en": f"Modelled: census of 2011, TABULA heat demand, {factors['note']}",
+            "de": "Modelliert: Zensus 2011, TABULA-Wärmebedarf; die BISKO-Faktoren nach Jahren sind aus der Erinnerung "
+            "übernommen, nicht in der veröffentlichten Liste gesehen, und vor Gebrauch zu prüfen.",
+        },
+        {
+            "en": "Investment is an assumption, {invest_low_eur_m2:.0f} to {invest_high_eur_m2:.0f} EUR per m² living "
+            "area, prices of {price_year}.".format(**measure),
+            "de": "Die Investition ist eine Annahme, {invest_low_eur_m2:.0f} bis {invest_high_eur_m2:.0f} EUR je m² "
+            "Wohnfläche in Preisen von {price_year}.".format(**measure),
+        },
+        {
+            "en": "Bill savings count gas, district heat and electricity at household prices before any rent increase; "
+            "other carriers have no published price here.",
+            "de": "Die Ersparnis zählt Gas, Fernwärme und Strom zu Haushaltspreisen vor jeder Mieterhöhung; für andere "
+            "Energieträger liegt hier kein veröffentlichter Preis vor.",
+        },
+        {
+            "en": "Tonnes show where the measure acts, not whom it benefits: the climate has no address.",
+            "de": "Tonnen zeigen, wo die Maßnahme wirkt, nicht wem sie nützt: Das Klima hat keine Adresse.",
+        },
+        {
+            "en": "Low income is an area figure (school social index); it says nothing about single households.",
+            "de": "Niedriges Einkommen ist eine Gebietszahl (Schulsozialindex); über Haushalte sagt sie nichts.",
+        },
+    ]
 
 
 def _equity(result: Impact) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,8 +32,8 @@ class Layer:
         For people; the description says what is modelled or approximate.
     columns
         Attributes in order.
-    table
-        Their values, one row for each polygon.
+    values
+        Gives their values, one row for each polygon; called when first needed, since a list of layers needs none.
     polygons
         In the place's own CRS.
     source_ids
@@ -48,7 +48,7 @@ class Layer:
     title: str
     description: str
     columns: tuple[Column, ...]
-    table: pa.Table
+    values: Callable[[], pa.Table]
     polygons: Polygons
     source_ids: tuple[str, ...]
     min_zoom: int
@@ -56,6 +56,11 @@ class Layer:
 
     def __len__(self) -> int:
         return len(self.polygons)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """Values of the attributes, one row for each polygon."""
+        return self.values()
 
     @cached_property
     def lonlat(self) -> Polygons:

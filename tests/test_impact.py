@@ -174,12 +174,13 @@ def test_missing_prices_are_missing_not_free(standard: Impact) -> None:
     """Oil has no published price here: the saving must say what share of the energy it speaks of."""
     share = document(standard)["totals"]["bill_saving_covers_share_of_kwh"]
     assert 0.3 < share < 0.95
-    assert any("no published price" in note for note in document(standard)["notes"])
+    assert any("no published price" in note["en"] for note in document(standard)["notes"])
 
 
 def test_the_document_is_json_and_says_how_sure_it_is(standard: Impact) -> None:
     body = json.loads(json.dumps(document(standard), allow_nan=False))
     assert body["modelled"] is True
     assert body["factors"]["status"] == "recalled"
-    assert any("recalled, not seen" in note for note in body["notes"])
+    assert any("recalled, not seen" in note["en"] for note in body["notes"])
+    assert all(note["de"] and note["de"] != note["en"] for note in body["notes"])
     assert body["not_placed"]["eligible_m2"] > 0

@@ -29,7 +29,7 @@ def decode(content: bytes) -> dict[str, dict]:  # type: ignore[type-arg]
 def layer_of(shapes: Sequence[BaseGeometry], crs: CRS = MERCATOR, **columns: list[object]) -> Layer:
     layout = tuple(Column(name, "", name, name) for name in columns)
     polygons = Polygons.from_shapely(np.array(list(shapes), dtype=object), crs)
-    return Layer("test.layer", "Test", "", layout, pa.table(columns), polygons, (), 0, "1")
+    return Layer("test.layer", "Test", "", layout, lambda: pa.table(columns), polygons, (), 0, "1")
 
 
 def lonlat_to_tile(lon: float, lat: float, z: int) -> tuple[int, int]:

@@ -66,15 +66,6 @@ export const WORDS = {
   },
 };
 
-// The notes of an impact come in English from the API; their German twins are found by position.
-export const NOTES_DE = [
-  "Modelliert: Zensus 2011, TABULA-Wärmebedarf; die BISKO-Faktoren nach Jahren sind aus der Erinnerung übernommen, nicht in der veröffentlichten Liste gesehen, und vor Gebrauch zu prüfen.",
-  "Die Investition ist eine Annahme, 220 bis 450 EUR je m² Wohnfläche in Preisen von 2020.",
-  "Die Ersparnis zählt Gas, Fernwärme und Strom zu Haushaltspreisen vor jeder Mieterhöhung; für andere Energieträger liegt hier kein veröffentlichter Preis vor.",
-  "Tonnen zeigen, wo die Maßnahme wirkt, nicht wem sie nützt: Das Klima hat keine Adresse.",
-  "Niedriges Einkommen ist eine Gebietszahl (Schulsozialindex); über einzelne Haushalte sagt sie nichts.",
-];
-
 let language = "de";
 export const setLanguage = (value) => { language = value; };
 export const getLanguage = () => language;

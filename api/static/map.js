@@ -1,7 +1,7 @@
 // The planner's map: layers of the served release, the measure's impact from the same API that everybody has.
 import { Map, NavigationControl, Popup, ScaleControl } from "/static/vendor/maplibre/maplibre-gl.mjs";
 import { bivariate, element, folded, quintileChart, swatches, yearChart } from "/static/charts.js";
-import { getLanguage, NOTES_DE, number, percent, setLanguage, t, WORDS } from "/static/i18n.js";
+import { getLanguage, number, percent, setLanguage, t, WORDS } from "/static/i18n.js";
 
 const { emissions: EMISSIONS, measure: MEASURE, need: NEED, no_data: NO_DATA } = JSON.parse(document.getElementById("styles").textContent);
 const STANDARD_UPTAKE = 0.6;
@@ -163,7 +163,7 @@ function drawFigures() {
   const sorted = [...body.areas].sort((a, b) => (b.social_index ?? 0) - (a.social_index ?? 0));
   $("areas").replaceChildren(folded(t("areas"), [t("area"), t("index"), t("people"), t("treated"), t("bill_head"), t("saved")],
     sorted.map((a) => [areaName(a.area_id), number(a.social_index, 1), number(a.people), number(a.treated_m2), number(a.people ? a.bill_saving_eur_a / a.people : null, 1), number(a.t_co2e_saved_2045, 1)])));
-  const notes = getLanguage() === "de" ? NOTES_DE : body.notes;
+  const notes = body.notes.map((note) => note[getLanguage()]);
   $("notes").replaceChildren(...[...notes, t("social_note")].map((note) => element("li", {}, note)));
 }
 
