@@ -45,6 +45,15 @@ class Allocation:
     method: str
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """A factor, the amounts scaled by it, and whether the model explains the total: ``"ok"``, ``"warn"``, ``"reject"``."""
+
+    factor: float
+    values: FloatArray
+    verdict: str
+
+
 def allocate(total: float, proxies: Sequence[Proxy], *, known: ArrayLike | None = None) -> Allocation:
     """Spread `total` over places by the first proxy that says anything.
 
@@ -91,6 +100,87 @@ def allocate(total: float, proxies: Sequence[Proxy], *, known: ArrayLike | None 
         if weights.sum() > 0:
             return Allocation(fixed + rest * (weights / mass), rest * (unplaced / mass), proxy.name)
     return Allocation(fixed, rest, "unplaced")
+
+
+def calibrate(modelled: ArrayLike, published: float) -> Calibration:
+    """Scale modelled amounts to a published (metered) total.
+
+    Parameters
+    ----------
+    modelled
+        Amounts of the groups or places, non-negative.
+    published
+        Total of the same, same unit.
+
+    Returns
+    -------
+    Calibration
+        ``"ok"`` for a factor from 0.7 to 1.3, ``"warn"`` from 0.5 to 2, else ``"reject"``: such a gap is no matter of
+        habits but of a wrong floor area, unit or boundary, and the scaled values must not pass for explained.
+
+    Raises
+    ------
+    InputError
+        Nothing is modelled although something is published.
+    """
+    amounts = finite("modelled", modelled, minimum=0)
+    goal = float(finite("published", published, minimum=0))
+    mass = float(amounts.sum())
+    if mass == 0 and goal > 0:
+        raise InputError(Problem("modelled", "sums to 0", "There is nothing to scale; use another proxy."))
+    factor = goal / mass if mass > 0 else 1.0
+    verdict = "ok" if 0.7 <= factor <= 1.3 else "warn" if 0.5 <= factor <= 2 else "reject"
+    return Calibration(factor, amounts * factor, verdict)
+
+
+def fit_margins(
+    seed: ArrayLike, rows: ArrayLike, columns: ArrayLike, *, tolerance: float = 1e-9, max_iterations: int = 10_000
+) -> FloatArray:
+    """Fit a table to its margins by iterative proportional fitting (IPF, RAS).
+
+    Parameters
+    ----------
+    seed
+        Non-negative table, shape (rows, columns), that holds what is known of the joint distribution: its odds ratios
+        are kept, and a zero stays zero.
+    rows, columns
+        Sums that the table must have; both must have the same total.
+    tolerance
+        Largest deviation of a margin, relative to the total.
+    max_iterations
+        Rounds of rows then columns before giving up.
+
+    Raises
+    ------
+    InputError
+        The margins disagree, a margin above 0 meets only zeros, or the zeros leave no table with these margins.
+    """
+    table = finite("seed", seed, minimum=0).copy()
+    by_row = finite("rows", rows, minimum=0, size=table.shape[0])
+    by_column = finite("columns", columns, minimum=0, size=table.shape[1])
+    total = float(by_row.sum())
+    problems = []
+    if abs(total - by_column.sum()) > 1e-9 * max(total, float(by_column.sum())):
+        problems.append(
+            Problem("margins", f"sum to {total:.9g} and {by_column.sum():.9g}", "Both must have the same total.")
+        )
+    for name, goal, sums in (("rows", by_row, table.sum(axis=1)), ("columns", by_column, table.sum(axis=0))):
+        empty = np.flatnonzero((goal > 0) & (sums == 0))
+        if empty.size:
+            problems.append(Problem(f"{name}[{empty[0]}]", "is above 0 but its seed is all 0", "Give it a seed."))
+    if problems:
+        raise InputError(problems)
+    for _ in range(max_iterations):
+        sums = table.sum(axis=1)
+        table *= np.divide(by_row, sums, out=np.zeros_like(sums), where=sums > 0)[:, None]
+        sums = table.sum(axis=0)
+        table *= np.divide(by_column, sums, out=np.zeros_like(sums), where=sums > 0)
+        # columns hold exactly after their step, so the rows tell how far it is
+        if np.abs(table.sum(axis=1) - by_row).max(initial=0) <= tolerance * total:
+            return table
+    raise InputError(
+        Problem("seed", f"has zeros that leave no table with these margins ({max_iterations} rounds)", "Check them.")
+    )
 
 
 def largest_remainder(values: ArrayLike, *, total: int | None = None) -> IntArray:

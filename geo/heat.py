@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from geo.arrays import FloatArray, finite
+from geo.arrays import FloatArray, IntArray, finite, sum_by
 
 
 def use_factor(q_kwh_m2a: ArrayLike) -> FloatArray:
@@ -72,3 +72,45 @@ def expected_heat(area_m2: ArrayLike, age_shares: ArrayLike, q_kwh_m2a: ArrayLik
     area = finite("area_m2", area_m2, minimum=0)
     shares = finite("age_shares", age_shares, minimum=0)
     return np.asarray((area @ finite("q_kwh_m2a", q_kwh_m2a, minimum=0)) * shares, dtype=np.float64)
+
+
+def specific_heat(heat_kwh_a: ArrayLike, area_m2: ArrayLike, group: IntArray, n: int) -> FloatArray:
+    """Heat per m² of groups of buildings: the sum of heat over the sum of area, never a mean of means.
+
+    Parameters
+    ----------
+    heat_kwh_a, area_m2
+        Heat and area of each building.
+    group
+        Number of the group of each, 0..n-1.
+    n
+        How many groups there are.
+
+    Returns
+    -------
+    FloatArray
+        kWh/(m² a), shape (n,); NaN for a group without area.
+    """
+    area = sum_by(group, finite("area_m2", area_m2, minimum=0), n)
+    heat = sum_by(group, finite("heat_kwh_a", heat_kwh_a), n)
+    return np.divide(heat, area, out=np.full(n, np.nan), where=area > 0)
+
+
+def weather_adjusted(
+    energy: ArrayLike, *, space_heat_share: float, degree_days: float, degree_days_long_term: float
+) -> FloatArray:
+    """Energy as it would have been in a normal winter; a side series, the balance itself stays as metered (BISKO).
+
+    Parameters
+    ----------
+    energy
+        Final energy of the year, any unit.
+    space_heat_share
+        Share of it that follows the weather, 0..1.
+    degree_days, degree_days_long_term
+        Heating degree days (G20/15, VDI 3807) of the year and of the long-term mean, Kd.
+    """
+    year = float(finite("degree_days", degree_days, minimum=1e-9))
+    factor = float(finite("degree_days_long_term", degree_days_long_term, minimum=0)) / year
+    values = finite("energy", energy)
+    return values * (1 - space_heat_share) + values * space_heat_share * factor

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.allocate import Proxy, allocate, largest_remainder
+from geo.allocate import Proxy, allocate, calibrate, fit_margins, largest_remainder
 from geo.arrays import finite
 from geo.errors import CRSMismatchError, InputError, Problem, RevierError
 
@@ -293,3 +293,57 @@ def test_errors_carry_every_problem_and_are_value_errors() -> None:
     assert InputError(problems[0]).problems == (problems[0],)
     assert RevierError("no such place").problems == ()
     assert str(RevierError("no such place")) == "no such place"
+
+
+def test_fitting_margins_gives_the_worked_answer(vector: Callable[[str], Any]) -> None:
+    """Would break if rows and columns were not both met, or if the odds of the seed were lost."""
+    case = vector("ipf_3x3")
+    given, expected = case["inputs"], case["expected"]
+    table = fit_margins(given["seed"], given["row_targets"], given["col_targets"])
+    assert table == pytest.approx(np.array(expected["table"]), abs=1e-6)
+    seed = np.array(given["seed"])
+    for kept in (table, seed):
+        odds = kept[0, 0] * kept[1, 1] / (kept[0, 1] * kept[1, 0])
+        assert odds == pytest.approx(expected["odds_ratio_preserved"][0])
+
+
+@given(data=st.data())
+def test_fitted_tables_keep_margins_zeros_and_odds(data: st.DataObject) -> None:
+    """Would break if a zero were filled or a margin missed."""
+    n, m = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
+    cells = st.lists(st.floats(0.01, 100), min_size=n * m, max_size=n * m)
+    seed = np.array(data.draw(cells)).reshape(n, m)
+    truth = np.array(data.draw(cells)).reshape(n, m)
+    hole = np.array(data.draw(st.lists(st.booleans(), min_size=n * m, max_size=n * m))).reshape(n, m)
+    # a table with these zeros and margins exists: the one that the margins were taken from
+    seed[hole], truth[hole] = 0, 0
+    table = fit_margins(seed, truth.sum(axis=1), truth.sum(axis=0), tolerance=1e-7)
+    assert table.sum(axis=0) == pytest.approx(truth.sum(axis=0), abs=1e-6 * max(truth.sum(), 1))
+    assert table.sum(axis=1) == pytest.approx(truth.sum(axis=1), abs=1e-6 * max(truth.sum(), 1))
+    assert (table[hole] == 0).all()
+
+
+def test_margins_that_no_table_can_have_are_refused_with_their_place() -> None:
+    with pytest.raises(InputError) as caught:
+        fit_margins([[1, 1], [0, 0]], [1, 2], [1, 1])
+    assert [p.where for p in caught.value.problems] == ["margins", "rows[1]"]
+    with pytest.raises(InputError, match="leave no table"):
+        fit_margins([[1, 0], [1, 1]], [2, 1], [1, 2], max_iterations=50)
+
+
+def test_calibration_of_the_worked_answer(vector: Callable[[str], Any]) -> None:
+    case = vector("calibration")
+    found = calibrate(case["inputs"]["bottom_up_gwh"], case["inputs"]["metered_total_gwh"])
+    assert found.factor == pytest.approx(case["expected"]["k"], rel=1e-6)
+    assert found.values == pytest.approx(np.array(case["expected"]["calibrated"]), rel=1e-6)
+    assert (found.verdict != "ok") == case["expected"]["warn"]
+
+
+@pytest.mark.parametrize(
+    ("published", "verdict"), [(70, "ok"), (130, "ok"), (69, "warn"), (131, "warn"), (50, "warn"), (201, "reject")]
+)
+def test_calibration_is_guarded(published: float, verdict: str) -> None:
+    """Would break if a model that is off by a factor of two passed for one that explains the balance."""
+    assert calibrate([60.0, 40.0], published).verdict == verdict
+    with pytest.raises(InputError, match="sums to 0"):
+        calibrate([0.0], published)
