@@ -25,8 +25,10 @@ $(MARK)run: requirements.lock package-lock.json $(MARK)venv
 	$(BIN)/python -m layers.assets
 	@touch $@
 
-$(MARK)test: requirements-test.lock $(MARK)run
+# requirements-osm.lock brings real OpenStreetMap data inside a package; what that package depends on is not needed.
+$(MARK)test: requirements-test.lock requirements-osm.lock $(MARK)run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-test.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-osm.lock
 	@touch $@
 
 # Debian keeps venv in a package of its own; take it where we may, say what to do where we may not.
@@ -53,6 +55,7 @@ lock:
 	$(PYTHON) -m pip install --quiet uv
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header --extra assets --extra build pyproject.toml --output-file requirements.lock
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header --extra assets --extra build --extra test pyproject.toml --constraint requirements.lock --output-file requirements-test.lock
+	echo 'uesgraphs==2.2.2' | uv pip compile --quiet --python-version 3.11 --no-deps --generate-hashes --no-annotate --no-header - --output-file requirements-osm.lock
 	npm install --package-lock-only
 
 clean:

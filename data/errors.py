@@ -15,3 +15,11 @@ class UnknownPlaceError(RevierError):
 
 class FetchError(RevierError):
     """A download failed or brought something that cannot be used; nothing was written."""
+
+
+class ImportedError(RevierError):
+    """A city's own input cannot be used at all; what can be mended is in the report instead."""
+
+
+class PlaceError(RevierError):
+    """A `place.toml` cannot be used."""

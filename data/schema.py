@@ -12,6 +12,8 @@ from geo.errors import Problem
 
 STATUSES = ("seen", "derived", "assumption", "recalled")
 SECTORS = ("households", "economy", "transport", "municipal")
+# a balance may tell commerce and industry apart; both are part of the economy
+PARENT = {"commerce": "economy", "industry": "economy"}
 CARRIERS = (
     "natural_gas",
     "heating_oil",
@@ -23,6 +25,7 @@ CARRIERS = (
     "ambient_heat",
     "solar_thermal",
 )
+BUILDING_TYPES = ("EFH", "RH", "MFH", "GMH")
 AGES = (
     "until_1918",
     "1919_1948",
@@ -137,7 +140,7 @@ SCHEMAS = {
     ),
     "tabula": Schema(
         (
-            Column("building_type", "text", choices=("EFH", "RH", "MFH", "GMH")),
+            Column("building_type", "text", choices=BUILDING_TYPES),
             *texts("age_class", "state"),
             Column("q_h_kwh_m2a", high=500),
             Column("q_w_kwh_m2a", high=50),
@@ -156,6 +159,36 @@ SCHEMAS = {
             Column("living_m2_per_dwelling", low=10, high=1000),
         ),
         ("census_type",),
+    ),
+    "carriers_by_age": Schema(
+        (
+            Column("carrier", "text", choices=CARRIERS),
+            Column("census_age", "text", choices=AGES),
+            Column("propensity", low=0.001, high=1000),
+        ),
+        ("carrier", "census_age"),
+    ),
+    "heating_systems": Schema(
+        (Column("carrier", "text", choices=CARRIERS), Column("eta", low=0.3, high=1.2)), ("carrier",)
+    ),
+    "non_residential": Schema(
+        (
+            *texts("use"),
+            Column("sector", "text", choices=("commerce", "industry", "municipal")),
+            Column("heat_kwh_m2a", low=1, high=2000),
+            Column("storeys", low=1, high=20),
+        ),
+        ("use",),
+    ),
+    "traffic": Schema(
+        (
+            *texts("road_class"),
+            Column("aadt_veh_d", high=400_000),
+            Column("heavy_share", high=1),
+            Column("light_kwh_km", high=10),
+            Column("heavy_kwh_km", high=20),
+        ),
+        ("road_class",),
     ),
     "energy_prices": Schema(
         (Column("carrier", "text", choices=CARRIERS), YEAR, Column("eur_kwh", high=2)), ("carrier", "year")

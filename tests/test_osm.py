@@ -1,4 +1,4 @@
-"""Green and blue areas from a stand-in for Overpass: what is kept, what is reported, and what is refused."""
+"""OpenStreetMap from a stand-in for Overpass: what is kept, what is reported, and what is refused."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import json
 import os
 import re
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import geopandas as gpd
 import osmnx
@@ -22,45 +18,32 @@ import pytest
 import requests
 import shapely
 from geopandas.testing import assert_geodataframe_equal
-from pyproj import Transformer
 
-from data import osm
+from data import osm, osm_tags
+from data import overpass as transport
 from data.errors import FetchError
+from data.inputs import INPUTS
+from data.osm_layers import COLUMNS
 from geo.errors import CRSMismatchError, InputError
+from tests.overpass import (
+    CRS,
+    EAST,
+    NORTH,
+    Element,
+    Overpass,
+    Reply,
+    campus,
+    campus_path,
+    node,
+    overpass_answer,
+    rectangle,
+    relation,
+    serving,
+    way,
+    whole,
+)
 
-CRS = "EPSG:25832"
-EAST, NORTH = 393_000.0, 5_708_000.0  # south-west corner of the boundary, in Dortmund
 SIDE = 2_000.0
-TO_DEGREES = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
-
-Ring = list[tuple[float, float]]
-Element = dict[str, Any]
-
-
-# --- OpenStreetMap in metres from the corner of the boundary, so that areas can be checked in the head ---------------
-
-
-def rectangle(x: float, y: float, width: float, height: float) -> Ring:
-    return [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
-
-
-def node(number: int, x: float, y: float, **tags: str) -> Element:
-    lon, lat = TO_DEGREES.transform(EAST + x, NORTH + y)
-    element: Element = {"type": "node", "id": number, "lon": lon, "lat": lat}
-    return element | ({"tags": tags} if tags else {})
-
-
-def way(number: int, ring: Ring, **tags: str) -> list[Element]:
-    """Nodes and the way through them; a corner met twice is one node, so a closed ring closes."""
-    numbers = {corner: number * 100 + position for position, corner in enumerate(dict.fromkeys(ring))}
-    element: Element = {"type": "way", "id": number, "nodes": [numbers[corner] for corner in ring]}
-    return [*(node(numbers[c], *c) for c in numbers), element | ({"tags": tags} if tags else {})]
-
-
-def relation(number: int, members: list[tuple[int, str]], **tags: str) -> Element:
-    listed = [{"type": "way", "ref": ref, "role": role} for ref, role in members]
-    return {"type": "relation", "id": number, "members": listed, "tags": {"type": "multipolygon", **tags}}
-
 
 GREEN: list[Element] = [
     *way(1, rectangle(100, 100, 200, 200), leisure="park", landuse="grass", name="Stadtpark"),
@@ -86,69 +69,12 @@ BLUE: list[Element] = [
 ]
 
 
-# --- the stand-in ----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Reply:
-    body: bytes
-    status: int = 200
-    wait_s: float = 0.0
-    claimed: int | None = None  # Content-Length, when it is a lie
-
-
-def whole(elements: list[Element], **extra: object) -> Reply:
-    base = {"timestamp_osm_base": "2026-01-02T03:04:05Z"}
-    return Reply(json.dumps({"version": 0.6, "osm3s": base, "elements": elements, **extra}).encode())
-
-
 def is_green(query: str) -> bool:
     return "leisure" in query
 
 
 def dortmund(query: str) -> Reply:
     return whole(GREEN if is_green(query) else BLUE)
-
-
-@dataclass
-class Overpass:
-    """What was asked, and what to answer."""
-
-    url: str = ""
-    answer: Callable[[str], Reply] = dortmund
-    queries: list[str] = field(default_factory=list)
-    agents: list[str] = field(default_factory=list)
-    status_asked: int = 0
-    closing: threading.Event = field(default_factory=threading.Event)
-
-
-def handler(overpass: Overpass) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
-            """Say nothing."""
-
-        def send(self, reply: Reply) -> None:
-            overpass.closing.wait(reply.wait_s)
-            try:
-                self.send_response(reply.status)
-                self.send_header("Content-Length", str(reply.claimed or len(reply.body)))
-                self.end_headers()
-                self.wfile.write(reply.body)
-            except ConnectionError:
-                pass  # the client gave up, as the test wants
-
-        def do_GET(self) -> None:
-            overpass.status_asked += 1
-            self.send(Reply(b"Connected as: 1\nCurrent time: now\nRate limit: 2\n\n2 slots available now.\n"))
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            query = parse_qs(body)["data"][0]
-            overpass.queries.append(query)
-            overpass.agents.append(self.headers["User-Agent"])
-            self.send(overpass.answer(query))
-
-    return Handler
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -171,15 +97,8 @@ def _one_lookup_per_zone() -> Iterator[None]:
 @pytest.fixture
 def overpass(monkeypatch: pytest.MonkeyPatch) -> Iterator[Overpass]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # loopback even where the machine goes out through a proxy
-    made = Overpass()
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler(made)) as server:
-        made.url = f"http://127.0.0.1:{server.server_port}/api"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(dortmund) as made:
         yield made
-        made.closing.set()
-        server.shutdown()
-        thread.join()
 
 
 def boundary(crs: str | None = CRS) -> gpd.GeoDataFrame:
@@ -200,10 +119,10 @@ def row(layer: gpd.GeoDataFrame, osm_id: str) -> dict[str, Any]:
 
 def counts(report: list[str], layer: str) -> tuple[int, int, int]:
     """Received, dropped, kept."""
-    lines = "\n".join(line for line in report if line.startswith(f"{layer}: "))
-    (received,) = re.findall(r": (\d+) received", lines)
-    (kept,) = re.findall(r": (\d+) kept$", lines, re.MULTILINE)
-    return int(received), sum(int(n) for n in re.findall(r": (\d+) dropped", lines)), int(kept)
+    (first,) = (line for line in report if re.match(rf"{layer}: \d+ received", line))
+    found = re.findall(r"\d+", first)
+    lines = "\n".join(line for line in report if line.startswith(f"{layer}: ") and ", dropped" in line)
+    return int(found[0]), sum(int(n) for n in re.findall(rf"^{layer}: (\d+)", lines, re.MULTILINE)), int(found[1])
 
 
 # --- what comes out --------------------------------------------------------------------------------------------------
@@ -213,7 +132,7 @@ def test_layers_have_the_promised_shape(overpass: Overpass, tmp_path: Path) -> N
     """Everything downstream reads these columns, this CRS and only polygons."""
     fetched = fetch(overpass, tmp_path)
     for layer in (fetched.green, fetched.blue):
-        assert tuple(layer.columns) == osm.COLUMNS
+        assert tuple(layer.columns) == COLUMNS["green"]
         assert layer.crs == CRS
         assert set(layer.geom_type) <= {"Polygon", "MultiPolygon"}
         assert layer.is_valid.all()
@@ -276,7 +195,7 @@ def test_areas_are_cut_at_the_boundary(overpass: Overpass, tmp_path: Path) -> No
     fetched = fetch(overpass, tmp_path)
     assert row(fetched.green, "way/2")["area_m2"] == pytest.approx(100 * 200, rel=1e-5)
     assert boundary().geometry[0].buffer(1e-6).covers(fetched.green.union_all())
-    assert "green: 1 cut at the boundary (way/2)" in fetched.report
+    assert "green: 1 cut at the boundary, kept (way/2)." in fetched.report
 
 
 def test_bow_tie_keeps_both_wings(overpass: Overpass, tmp_path: Path) -> None:
@@ -290,26 +209,26 @@ def test_every_element_is_kept_or_reported(overpass: Overpass, tmp_path: Path) -
     assert counts(report, "green") == (13, 6, 7)
     assert counts(report, "blue") == (2, 0, 2)
     text = "\n".join(report)
-    assert "1 dropped: a point has no area (node/5000)" in text
-    assert re.search(r"2 dropped: a line has no area .*\(way/4, way/8\)", text)
-    assert "1 dropped: outside (way/5)" in text
-    assert re.search(r"1 dropped: far outside.*\(way/6\)", text)
-    assert re.search(r"1 dropped: no outline could be built.*\(relation/20\)", text)
-    assert re.search(r"1 with the same outline as another.*\(way/15\)", text)
+    assert "1 points: they have no area, dropped (node/5000)" in text
+    assert re.search(r"2 lines: they have no area .*dropped \(way/4, way/8\)", text)
+    assert "1 outside, dropped (way/5)" in text
+    assert re.search(r"1 with nodes missing, or far outside, dropped \(way/6\)", text)
+    assert re.search(r"1 without an outline .*dropped \(relation/20\)", text)
+    assert re.search(r"1 with the same outline as another.*kept \(way/15\)", text)
 
 
 def test_elements_of_two_requests_are_kept_once(
     overpass: Overpass, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A large place is asked for in parts; a forest across two parts must not count twice."""
-    monkeypatch.setattr(osm, "MAX_REQUEST_KM2", 2.0)
+    monkeypatch.setattr(transport, "MAX_REQUEST_KM2", 2.0)
     fetched = fetch(overpass, tmp_path)
     assert len(overpass.queries) > 2
     assert fetched.blue["osm_id"].tolist() == ["relation/21", "way/14"]
     received, dropped, kept = counts(fetched.report, "blue")
     assert received == 2 * sum("waterway" in query for query in overpass.queries)
     assert received == dropped + kept
-    assert any("sent again in another answer" in line for line in fetched.report)
+    assert any("sent again, kept once" in line for line in fetched.report)
 
 
 def test_an_element_in_both_layers_is_reported(overpass: Overpass, tmp_path: Path) -> None:
@@ -317,7 +236,7 @@ def test_an_element_in_both_layers_is_reported(overpass: Overpass, tmp_path: Pat
     overpass.answer = lambda _: whole(way(1, rectangle(0, 0, 9, 9), landuse="basin", natural="grassland"))
     fetched = fetch(overpass, tmp_path)
     assert (fetched.green["kind"].tolist(), fetched.blue["kind"].tolist()) == (["grassland"], ["basin"])
-    assert "green and blue: 1 in both layers: kept in both (way/1)" in fetched.report
+    assert "green and blue: 1 in both layers, kept (way/1)." in fetched.report
 
 
 def test_several_boundary_rows_are_one_place(overpass: Overpass, tmp_path: Path) -> None:
@@ -334,9 +253,9 @@ def test_no_such_features_is_an_empty_layer(overpass: Overpass, tmp_path: Path) 
     fetched = fetch(overpass, tmp_path)
     assert fetched.blue.empty
     assert fetched.blue.crs == CRS
-    assert tuple(fetched.blue.columns) == osm.COLUMNS
+    assert tuple(fetched.blue.columns) == COLUMNS["green"]
     assert fetched.blue["public"].dtype == bool
-    assert "blue: 0 received: OpenStreetMap has no such features here" in fetched.report
+    assert "blue: 0 received, 0 kept: OpenStreetMap has no such features here" in fetched.report
     assert counts(fetched.report, "blue") == (0, 0, 0)
 
 
@@ -352,7 +271,7 @@ def test_query_says_what_was_asked(overpass: Overpass, tmp_path: Path) -> None:
     """Provenance: whose data, of when, under which licence."""
     before = datetime.now(UTC) - timedelta(seconds=1)
     query = fetch(overpass, tmp_path).query
-    assert query["tags"] == {"green": osm.GREEN_TAGS, "blue": osm.BLUE_TAGS}
+    assert query["tags"] == {"green": osm_tags.GREEN_TAGS, "blue": osm_tags.BLUE_TAGS}
     assert query["endpoint"] == overpass.url
     assert before <= datetime.fromisoformat(query["fetched_at"]) <= datetime.now(UTC)
     assert query["osm_base"] == "2026-01-02T03:04:05Z"
@@ -385,7 +304,7 @@ def test_default_server_is_asked_for_a_slot(
     overpass: Overpass, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The public server shuts out those who ignore its slots; its status page is not an answer to be parsed."""
-    monkeypatch.setattr(osm, "DEFAULT_OVERPASS_URL", overpass.url)
+    monkeypatch.setattr(transport, "DEFAULT_OVERPASS_URL", overpass.url)
     fetch(overpass, tmp_path)
     assert overpass.status_asked == len(overpass.queries) == 2
 
@@ -537,7 +456,7 @@ def test_boundary_in_degrees_or_feet_is_refused(overpass: Overpass, tmp_path: Pa
 )
 def test_empty_boundary_is_refused(overpass: Overpass, tmp_path: Path, empty: gpd.GeoDataFrame) -> None:
     """An empty outline would ask the server for nothing or for everything."""
-    with pytest.raises(FetchError, match="holds no polygon"):
+    with pytest.raises(InputError, match="holds no polygon"):
         osm.fetch_green_blue(empty, overpass_url=overpass.url, cache_dir=tmp_path)
     assert not overpass.queries
 
@@ -568,7 +487,7 @@ def test_second_fetch_asks_nothing(overpass: Overpass, tmp_path: Path) -> None:
 def test_interrupted_fetch_goes_on_where_it_stopped(overpass: Overpass, tmp_path: Path) -> None:
     """After a failure in the second layer the first is not downloaded again."""
     overpass.answer = lambda query: whole(GREEN) if is_green(query) else Reply(b"", status=504)
-    with pytest.raises(FetchError, match="blue areas"):
+    with pytest.raises(FetchError, match="OpenStreetMap, blue"):
         fetch(overpass, tmp_path)
     overpass.answer = dortmund
     overpass.queries.clear()
@@ -587,7 +506,7 @@ def test_unusable_cache_file_is_asked_for_again(overpass: Overpass, tmp_path: Pa
         elif damage == "remark":
             path.write_text('{"elements": [], "remark": "runtime error"}')
         else:
-            past = time.time() - osm.CACHE_MAX_AGE.total_seconds() - 60
+            past = time.time() - transport.CACHE_MAX_AGE.total_seconds() - 60
             os.utime(path, (past, past))
     overpass.queries.clear()
     fetched = fetch(overpass, tmp_path)
@@ -658,3 +577,148 @@ def test_files_that_do_not_belong_together_are_refused(overpass: Overpass, tmp_p
         (tmp_path / "query.json").write_text("{}" if damage == "no record" else '{"query"')
     with pytest.raises(FetchError, match="Fetch the place again"):
         osm.read_fetched(tmp_path)
+
+
+# --- all five layers, from the real campus of Aachen-Melaten ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def melaten(tmp_path_factory: pytest.TempPathFactory) -> osm.Fetched:
+    campus_path()
+    with pytest.MonkeyPatch.context() as patch, serving(lambda query: overpass_answer(campus(), query)) as server:
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        return osm.fetch_place(
+            around_melaten(), overpass_url=server.url, cache_dir=tmp_path_factory.mktemp("cache"), timeout_s=60
+        )
+
+
+def around_melaten() -> gpd.GeoDataFrame:
+    box = shapely.box(6.02, 50.76, 6.12, 50.81)
+    return gpd.GeoDataFrame(geometry=[box], crs="EPSG:4326").to_crs(CRS)
+
+
+def test_every_real_element_is_kept_or_reported(melaten: osm.Fetched) -> None:
+    """The counts of the source, layer by layer: a tag rule or a library update that loses one shows here."""
+    received = {
+        layer: sum(osm_tags.matches(layer, one.get("tags", {})) for one in campus()) for layer in melaten.layers
+    }
+    assert received == {"buildings": 125, "streets": 479, "landuse": 5, "green": 49, "blue": 5}
+    for layer, frame in melaten.layers.items():
+        n_in, dropped, n_out = counts(melaten.report, layer)
+        assert (n_in, n_in - dropped, n_out) == (received[layer], len(frame), len(frame))
+
+
+def test_real_layers_have_the_declared_columns(melaten: osm.Fetched) -> None:
+    """The importers check against INPUTS: another name or a value out of range would stop a build."""
+    for layer in ("buildings", "streets", "landuse"):
+        frame = melaten.layers[layer]
+        assert tuple(frame.columns) == COLUMNS[layer]
+        assert frame.crs == CRS
+        assert frame.is_valid.all()
+        for declared in INPUTS[layer].columns:
+            values = frame[declared.name]
+            if declared.choices:
+                assert set(values) <= {*declared.choices, *([] if declared.required else [""])}
+            elif declared.kind != "text" and declared.high is not None:
+                assert values.dropna().between(declared.low or 0, declared.high).all()
+    assert melaten.buildings["building_id"].is_unique
+    assert set(melaten.streets.geom_type) == {"LineString"}
+
+
+def test_real_campus_is_a_campus(melaten: osm.Fetched) -> None:
+    """48 buildings are tagged as the university's, 14 as sheds and the like; `yes` is decided by what else is there."""
+    assert melaten.buildings["use"].value_counts().to_dict() == {
+        "unknown": 58,
+        "school": 48,
+        "unheated": 14,
+        "other": 5,
+    }
+    assert any("farmyard 1" in line for line in melaten.report)
+    assert any("(0 1)" in line and "way/284409868" in line for line in melaten.report)  # no storey at all
+    assert any("footway 135, steps 34" in line for line in melaten.report)
+
+
+def test_all_layers_are_read_back(melaten: osm.Fetched, tmp_path: Path) -> None:
+    """A release is built from the files, not from memory: types, missing numbers and empty texts must survive."""
+    osm.write_fetched(melaten, tmp_path)
+    read = osm.read_fetched(tmp_path)
+    assert read is not None
+    assert list(read.layers) == list(melaten.layers)
+    for layer, frame in read.layers.items():
+        assert_geodataframe_equal(frame, melaten.layers[layer])
+    assert read.query == melaten.query
+    assert set(read.query["tags"]) == {"buildings", "streets", "landuse", "green", "blue"}
+
+
+# --- buildings and streets at the boundary ---------------------------------------------------------------------------
+
+TOWN: list[Element] = [
+    *way(1, rectangle(-4, 100, 10, 10), building="house"),  # 6 of 10 m inside
+    *way(2, rectangle(-6, 200, 10, 10), building="house"),  # 4 of 10 m inside
+    *way(3, rectangle(300, 300, 10, 10), building="apartments"),
+    *way(4, rectangle(300, 300, 10, 10), building="yes"),  # once more
+    *way(5, rectangle(400, 300, 10, 10), building="no"),
+    *way(6, rectangle(500, 300, 10, 10), **{"building:part": "yes"}),
+    node(9001, 600, 300, building="yes"),
+    relation(30, [(3, "outer"), (31, "inner")], building="yes"),  # its courtyard was not sent
+    *way(40, [(-100, 500), (100, 500)], highway="primary", oneway="yes"),
+    *way(41, [(100, 500), (-100, 500)], highway="primary"),  # the same line, the other way round
+    *way(42, [(100, 600), (200, 600)], highway="footway"),
+    *way(43, [(100, 700), (200, 700)], highway="residential", motor_vehicle="no"),
+    *way(44, rectangle(700, 700, 30, 30), highway="service", area="yes"),
+    *way(45, rectangle(800, 800, 30, 30), highway="tertiary", junction="roundabout", landuse="grass"),
+    *way(46, [(-40, 500), (-30, 500)], highway="service"),
+    node(9002, 600, 500, highway="crossing"),
+]
+
+
+def town(overpass: Overpass, tmp_path: Path, *layers: str) -> osm.Fetched:
+    overpass.answer = lambda query: overpass_answer(TOWN, query)
+    return osm.fetch_place(boundary(), overpass_url=overpass.url, cache_dir=tmp_path, layers=layers, timeout_s=5)
+
+
+def test_a_house_on_the_border_is_one_house_of_one_town(overpass: Overpass, tmp_path: Path) -> None:
+    """Cut in two, it would be two small houses with an outer wall on the border, or be counted in both towns."""
+    fetched = town(overpass, tmp_path, "buildings")
+    assert fetched.buildings["building_id"].tolist() == ["way/1", "way/3"]
+    assert fetched.buildings.area.tolist() == pytest.approx([100, 100], rel=1e-4)
+    assert counts(fetched.report, "buildings") == (7, 5, 2)
+    text = "\n".join(fetched.report)
+    assert "1 outside, dropped (way/2)" in text
+    assert "1 with the same outline as another, kept once, dropped (way/4)" in text
+    assert "1 tagged building=no, dropped (way/5)" in text
+    assert "1 points: they have no area, dropped (node/9001)" in text
+    assert "dropped (relation/30)" in text
+
+
+def test_streets_are_cut_and_never_twice(overpass: Overpass, tmp_path: Path) -> None:
+    """Kilometres outside, or driven twice, would raise the city's traffic."""
+    fetched = town(overpass, tmp_path, "streets")
+    streets = fetched.streets.set_index("street_id")
+    assert streets["road_class"].to_dict() == {"way/40": "primary", "way/45": "tertiary"}
+    assert streets["oneway"].to_dict() == {"way/40": True, "way/45": True}
+    assert streets.length.tolist() == pytest.approx([100, 120], rel=1e-4)
+    assert streets["aadt_veh_d"].isna().all()
+    assert counts(fetched.report, "streets") == (8, 6, 2)
+    text = "\n".join(fetched.report)
+    assert "2 not counted as roads for motor traffic (crossing 1, footway 1), dropped" in text
+    assert "1 closed to motor vehicles, dropped (way/43)" in text
+    assert "1 plazas: their outline is no road, dropped (way/44)" in text
+
+
+def test_layer_that_was_not_asked_for_is_not_empty_but_absent(overpass: Overpass, tmp_path: Path) -> None:
+    """A town without streets and a fetch without streets are two things; only the first is a result."""
+    fetched = town(overpass, tmp_path / "cache", "buildings")
+    assert list(fetched.layers) == ["buildings"]
+    osm.write_fetched(fetched, tmp_path / "place")
+    read = osm.read_fetched(tmp_path / "place")
+    assert read is not None
+    assert list(read.layers) == ["buildings"]
+
+
+@pytest.mark.parametrize("layers", [(), ("trees",), ("green", "green")])
+def test_layers_must_be_known(overpass: Overpass, tmp_path: Path, layers: tuple[str, ...]) -> None:
+    """A slip must not fetch nothing and call it the city."""
+    with pytest.raises(InputError, match="layers"):
+        town(overpass, tmp_path, *layers)
+    assert not overpass.queries
