@@ -9,22 +9,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import geopandas as gpd
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from api.settings import Settings
+from data import doctor as doctoring
 from data import figures as built_in
-from data.place import find
+from data import imports
+from data.errors import PlaceError
+from data.figures import Figures
+from data.place import FILE, Place, find, load
 from data.place import places as all_places
-from geo.errors import RevierError
+from data.report import Report
+from geo.errors import Problem, RevierError
 from layers import build as building
 from layers.catalogue import Catalogue
 from layers.findings import document
 from layers.impact import impact as compute
 from layers.planning import FIRST_YEAR, LAST_YEAR, Placement
-from layers.release import current
+from layers.release import Release, current
+
+IMPORTED = "imported"
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 out = Console()
@@ -32,6 +41,7 @@ err = Console(stderr=True)
 
 Places = Annotated[list[str] | None, typer.Argument(help="Keys or names; the whole region when omitted.")]
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of releases (REVIER_HOME).")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder that file names in a place.toml start from.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
 
 
@@ -59,14 +69,17 @@ def build(
     places: Places = None,
     home: Home = None,
     tables: Annotated[Path | None, typer.Option(help="Folder of tables to use instead of the built-in ones.")] = None,
+    data: Data = None,
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler, such as tcp://host:8786.")] = None,
     force: Annotated[bool, typer.Option(help="Build even if nothing changed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Build places into a new release and serve it from then on."""
+    """Build places into a new release and serve it from then on. A place.toml is imported first."""
     with reported():
         folder = settings(home).home
         figures = built_in.read(tables or built_in.BUILT_IN)
-        wanted = find(places or ["ruhr"], all_places(figures))
+        keys = [_imported(key, folder, figures, data, as_json=as_json) for key in places or ["ruhr"]]
+        wanted = find(keys, all_places(figures, folder / IMPORTED))
         release = None if force else building.up_to_date(folder, wanted, figures)
         made = release is None
         if release is None:
@@ -78,15 +91,89 @@ def build(
                     folder,
                     wanted,
                     figures,
+                    scheduler=scheduler,
                     progress=lambda name, done, total: bar.update(
                         task, description=f"Built {name}", completed=done, total=total
                     ),
                 )
         if as_json:
-            typer.echo(json.dumps({"release": release.id, "built": made, "places": list(release.places)}))
+            peak = building.peak_mb()
+            known = list(release.places)
+            typer.echo(json.dumps({"release": release.id, "built": made, "places": known, "peak_mb": peak}))
         else:
-            state = "built" if made else "is up to date"
+            state = f"built, peak memory {building.peak_mb()} MB" if made else "is up to date"
             out.print(f"Release {release.id} {state}: {len(release.places)} places in {release.folder}", soft_wrap=True)
+            _print_missing(release, wanted)
+
+
+def _imported(key: str, home: Path, figures: Figures, data: Path | None, *, as_json: bool) -> str:
+    """Import a place that is given as a file or folder, and return its key; a key or name is returned as it is."""
+    path = Path(key)
+    if not (path.suffix == ".toml" or path.is_dir()):
+        return key
+    place = load(path, data=data)
+    brought = imports.read(place, outline=doctoring.outline(place, figures))
+    imports.save(brought, place, path / FILE if path.is_dir() else path, home / IMPORTED / place.key)
+    if not as_json:
+        _print_report(brought.report)
+    return place.key
+
+
+def _print_report(report: Report) -> None:
+    for where, (received, kept) in report.counted.items():
+        out.print(f"{where}: {received:,} in, {kept:,} kept", soft_wrap=True, highlight=False)
+    for line in report.lines:
+        out.print(f"  [yellow]{line.done}[/yellow] {escape(str(line))}", soft_wrap=True, highlight=False)
+
+
+def _print_missing(release: Release, wanted: list[Place]) -> None:
+    for place in wanted:
+        for lack in release.places[place.key].get("missing", []):
+            out.print(f"  {place.name} has no {lack['what']}: {lack['instead']}", soft_wrap=True, style="dim")
+
+
+@cli.command(name="import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="A place.toml, or the folder that holds it.")],
+    home: Home = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Import a city's own files by its place.toml; the next build uses them."""
+    with reported():
+        figures = built_in.read()
+        place = load(path, data=data)
+        brought = imports.read(place, outline=doctoring.outline(place, figures))
+        target = settings(home).home / IMPORTED / place.key
+        imports.save(brought, place, path / FILE if path.is_dir() else path, target)
+    if as_json:
+        typer.echo(json.dumps({"place": place.key, "report": brought.report.document()}, ensure_ascii=False))
+        return
+    _print_report(brought.report)
+    out.print(f"Imported {place.name} ({place.key}). `revier build {place.key}` builds it.", soft_wrap=True)
+
+
+@cli.command()
+def doctor(
+    path: Annotated[Path, typer.Argument(help="A place.toml, or the folder that holds it.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Look over a place.toml and all files it names, changing nothing. Exit code 1 if an import would be refused."""
+    with reported():
+        found = doctoring.examine(path, built_in.read(), data=data)
+    if as_json:
+        problems = [{"where": p.where, "what": p.what, "remedy": p.remedy} for p in found.problems]
+        typer.echo(json.dumps({"problems": problems, "report": found.report.document()}, ensure_ascii=False))
+    else:
+        for problem in found.problems:
+            out.print(f"[red]error[/red] {escape(str(problem))}", soft_wrap=True, highlight=False)
+        _print_report(found.report)
+        out.print(
+            f"{len(found.problems)} problem(s) stop the import, {len(found.lines)} finding(s) do not.", soft_wrap=True
+        )
+    if found.problems:
+        raise typer.Exit(1)
 
 
 @cli.command()
@@ -112,16 +199,16 @@ def serve(
 
 
 @cli.command()
-def places(as_json: Json = False) -> None:
+def places(home: Home = None, as_json: Json = False) -> None:
     """List all places that can be built."""
     with reported():
-        known = all_places(built_in.read())
+        known = all_places(built_in.read(), settings(home).home / IMPORTED)
     if as_json:
         typer.echo(json.dumps({"places": [{"key": p.key, "name": p.name, "kind": p.kind} for p in known.values()]}))
         return
     table = Table("Key", "Name", "Kind", "Districts")
     for place in known.values():
-        districts = f"{place.districts.level} ({place.districts.geometry_status})" if place.districts else ""
+        districts = ", ".join(f"{d.level} ({d.geometry_status})" for d in place.districts)
         table.add_row(place.key, place.name, place.kind, districts)
     out.print(table)
 
@@ -139,7 +226,7 @@ def impact(
     """Impact of the envelope retrofit of the oldest buildings: tonnes, cost, and who gains."""
     with reported():
         catalogue = Catalogue(current(settings(home).home))
-        known = all_places(built_in.read())
+        known = all_places(built_in.read(), settings(home).home / IMPORTED)
         planning = catalogue.planning(find([place], known)[0].key)
         placement = Placement(start=start, end=end, uptake=uptake, ages=tuple(ages) if ages else Placement.ages)
         body = document(compute(planning, [placement]))
@@ -160,7 +247,7 @@ def map_(
 
     with reported():
         catalogue = Catalogue(current(settings(home).home))
-        key = find([place], all_places(built_in.read()))[0].key
+        key = find([place], all_places(built_in.read(), settings(home).home / IMPORTED))[0].key
         write(catalogue, key, output)
     out.print(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)
 
@@ -185,35 +272,48 @@ def export(
 @cli.command()
 def fetch(
     place: Annotated[str, typer.Argument(help="Key or name of a place; a region is fetched town by town.")],
+    layers: Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be repeated.")] = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Download green and blue areas from OpenStreetMap; the next build publishes them."""
+    """Download buildings, streets, land use, green and blue from OpenStreetMap; the next build uses them."""
     from data import osm  # noqa: PLC0415 - osmnx is slow to import
+
+    wanted = tuple(layers) if layers else osm.LAYERS
 
     done = []
     with reported():
         chosen, figures = settings(home), built_in.read()
-        for ags in find([place], all_places(figures))[0].members:
-            name = figures.town(ags)["name"]
-            boundary = figures.boundaries[figures.boundaries["ags"] == ags]
+        known = all_places(figures, chosen.home / IMPORTED)
+        for key in find([place], known)[0].members:
+            name, boundary = known[key].name, _boundary(known[key], chosen.home, figures)
             with err.status(f"Asking {chosen.overpass_url} for {name}"):
-                fetched = osm.fetch_green_blue(
-                    boundary, overpass_url=chosen.overpass_url, cache_dir=chosen.home / "cache" / "osm"
+                fetched = osm.fetch_place(
+                    boundary, overpass_url=chosen.overpass_url, cache_dir=chosen.home / "cache" / "osm", layers=wanted
                 )
             # written town by town: an interruption keeps what is there, and the cache resumes the rest
-            osm.write_fetched(fetched, chosen.home / "fetched" / ags)
-            done.append(
-                {"place": ags, "green": len(fetched.green), "blue": len(fetched.blue), "report": fetched.report}
-            )
+            osm.write_fetched(fetched, chosen.home / "fetched" / key)
+            counts = {layer: len(frame) for layer, frame in fetched.layers.items()}
+            done.append({"place": key, **counts, "report": fetched.report})
             if not as_json:
-                out.print(f"{name}: {len(fetched.green)} green and {len(fetched.blue)} blue areas", soft_wrap=True)
+                told = ", ".join(f"{n:,} {layer}" for layer, n in counts.items())
+                out.print(f"{name}: {told}", soft_wrap=True)
                 for line in fetched.report:
-                    out.print(f"  {line}", soft_wrap=True)
+                    out.print(f"  {escape(line)}", soft_wrap=True)
     if as_json:
         typer.echo(json.dumps({"fetched": done}))
     else:
         out.print("`revier build` publishes them.")
+
+
+def _boundary(place: Place, home: Path, figures: Figures) -> gpd.GeoDataFrame:
+    """Outline to fetch: the imported one, else the built-in one."""
+    brought = imports.load(home / IMPORTED / place.key)
+    shape = brought.outline() if brought is not None else None
+    shape = doctoring.outline(place, figures) if shape is None else shape
+    if shape is None:
+        raise PlaceError(Problem(place.name, "has no outline", "Add [boundary] or [[districts]] to its place.toml."))
+    return gpd.GeoDataFrame({"ags": [place.key]}, geometry=[shape], crs=place.crs)
 
 
 @cli.command()

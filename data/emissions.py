@@ -1,4 +1,4 @@
-"""Emissions on stock units and districts: the balance of a municipality, allocated, with the remainder in sight."""
+"""Emissions on stock units: every row of the balance that has a building, allocated, with the remainder in sight."""
 
 from __future__ import annotations
 
@@ -7,164 +7,195 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from data.inventory import Inventory
+from data.figures import Figures
+from data.inventory import HOUSEHOLDS, Inventory, power_kwh
 from data.schema import AGES
 from data.stock import Stock
-from geo.allocate import Proxy, allocate
-from geo.arrays import FloatArray, IntArray, sum_by
+from geo.allocate import Calibration, Proxy, allocate, calibrate
+from geo.arrays import FloatArray
+from geo.carriers import Carriers, fit_carriers
 
-KWH_FIRST_PERSON = 1500.0
-KWH_FURTHER_PERSON = 700.0
+# the census withholds counts below 3: a cell without a dwelling on the network may have some, one with may have others
+UNSEEN_NETWORK = 0.02
+# a building whose carrier is stated has that one; the trace keeps totals reachable that disagree with it
+UNSTATED = 1e-6
 
 
 @dataclass(frozen=True)
 class OnStock:
-    """Households' energy and emissions on stock units.
+    """Energy and emissions on stock units.
 
     Attributes
     ----------
+    rows
+        The balance, as `Inventory.rows`, index 0..n-1.
+    on_units
+        Whether each row of it is placed on units; the others have other places, see `data.zoning`.
     kwh
-        Final energy in kWh/a, shape (units + 1, rows of households in the inventory); the last row is the remainder.
+        Final energy in kWh/a, shape (units + 1, rows); NaN where the balance states none. The last row is the
+        remainder.
     tonnes
-        t CO2e/a, same shape. Each column sums to its row of the inventory.
+        t CO2e/a, same shape; 0 in rows that are not on units. Each column that is sums to its row of the balance.
     methods
-        Proxy used for each column.
+        Proxy used for each row; empty where it is not on units.
+    carriers
+        Fitted model of the households' carriers; None where there is no heat to split.
+    calibration
+        Published over modelled useful heat of households; None where there is nothing to compare.
     """
 
+    rows: pd.DataFrame
+    on_units: np.ndarray
     kwh: FloatArray
     tonnes: FloatArray
     methods: list[str]
+    carriers: Carriers | None
+    calibration: Calibration | None
+
+    def of_sector(self, sector: str, use: str | None = None) -> np.ndarray:
+        """Which rows are of a sector (with its parts), and of a use."""
+        own = self.rows["sector"].isin([sector, *_PARTS.get(sector, ())]).to_numpy()
+        return own if use is None else own & (self.rows["use"] == use).to_numpy()
 
 
-def on_stock(stock: Stock, inventory: Inventory, *, district_heat_share: float) -> OnStock:
-    """Allocate the households of a balance to stock units, carrier by carrier.
+_PARTS: dict[str, tuple[str, ...]] = {"economy": ("commerce", "industry")}
+
+
+def on_stock(stock: Stock, inventory: Inventory, figures: Figures, *, district_heat_share: float) -> OnStock:
+    """Allocate a balance to stock units, row by row.
 
     Parameters
     ----------
     stock
         Units with modelled heat; what the census withholds takes its share into the remainder.
     inventory
-        Balance with carriers.
+        Balance by sector, carrier and use.
+    figures
+        Built-in tables.
     district_heat_share
-        Share of the municipality's dwellings on the network, taken for the withheld ones.
+        Share of the place's dwellings on the network, taken where a unit's is unknown; NaN if nobody knows.
 
     Returns
     -------
     OnStock
-        Heat by modelled heat, on the network or off it; power by dwellings and people (1,500 kWh and 700 kWh for each
-        further person, recalled). Where no cell publishes a dwelling on the network, district heat follows all heat.
+        Households' heat by modelled useful heat, carriers fitted jointly with age and network; their power by
+        dwellings and people. Commerce, industry and municipal buildings by the heat of non-residential footprints,
+        where there are any.
     """
-    heat, withheld = stock.heat_by_age.sum(axis=1), float(np.sum(stock.withheld["heat"]))
-    network = stock.units["district_heat_share"].to_numpy()
-    dwellings = stock.units["dwellings"].to_numpy()
-    per_dwelling = stock.units["people"].sum() / dwellings.sum()
-    people = stock.units["people"].fillna(stock.units["dwellings"] * per_dwelling).to_numpy()
-    all_heat = Proxy("heat_kwh_a", heat, withheld)
-    off = Proxy("heat_kwh_a off the network", heat * (1 - network), withheld * (1 - district_heat_share))
-    on = Proxy("heat_kwh_a on the network", heat * network, withheld * district_heat_share)
-    power = Proxy("dwellings and people", _power(dwellings, people), _power_withheld(stock))
-    rows = inventory.rows[inventory.rows["sector"] == "households"]
-    kwh, tonnes, methods = [], [], []
-    for carrier, use, energy, total in rows[["carrier", "use", "kwh_a", "t_co2e_a"]].itertuples(index=False):
-        chain = [power] if use == "power" else [on, all_heat] if carrier == "district_heating" else [off, all_heat]
-        spread = allocate(total, chain)
-        # one factor for all units of a carrier: energy follows the same weights
-        by_energy = allocate(energy, chain)
-        tonnes.append(np.append(spread.values, spread.remainder))
-        kwh.append(np.append(by_energy.values, by_energy.remainder))
-        methods.append(spread.method)
-    return OnStock(np.stack(kwh, axis=1), np.stack(tonnes, axis=1), methods)
+    rows = inventory.rows.reset_index(drop=True)
+    n, m = len(stock), len(rows)
+    kwh, tonnes = np.full((n + 1, m), np.nan), np.zeros((n + 1, m))
+    on_units, methods = np.zeros(m, dtype=bool), [""] * m
+    carriers, calibration = None, None
+
+    total, energy = rows["t_co2e_a"].to_numpy(np.float64), rows["kwh_a"].to_numpy(np.float64)
+    sectors = rows["sector"].astype(str).tolist()
+
+    def place(row: int, weights: FloatArray, method: str) -> None:
+        """Spread one row by weights of units and, last, of what has no place."""
+        proxies = [Proxy(method, weights[:-1], float(weights[-1]))]
+        spread = allocate(float(total[row]), proxies)
+        tonnes[:, row] = np.append(spread.values, spread.remainder)
+        on_units[row], methods[row] = True, spread.method
+        if np.isfinite(energy[row]):
+            likewise = allocate(float(energy[row]), proxies)
+            kwh[:, row] = np.append(likewise.values, likewise.remainder)
+
+    known = rows["t_co2e_a"].notna().to_numpy()
+    homes = (rows["sector"] == HOUSEHOLDS).to_numpy() & known
+    useful = np.vstack([stock.heat_by_age, np.asarray(stock.withheld["heat"])])
+    heat = np.flatnonzero(homes & (rows["use"] == "heat") & (rows["carrier"] != "all") & rows["kwh_a"].notna())
+    if n and useful.sum() > 0:
+        if heat.size:
+            carriers, calibration, split = _carriers(stock, rows.iloc[heat], useful, figures, district_heat_share)
+            for column, row in enumerate(heat):
+                place(int(row), split[:, column], "heat_kwh_a, carriers fitted to age and network")
+        for row in np.flatnonzero(homes & (rows["use"] == "power")):
+            place(int(row), _power(stock), "dwellings and people")
+        for row in np.flatnonzero(homes & ~on_units):
+            place(int(row), useful.sum(axis=1), "heat_kwh_a")
+    uses = figures["non_residential"].set_index("use")["sector"]
+    sector_of_unit = stock.units["use"].map(uses).to_numpy(dtype=object) if n else np.zeros(0, dtype=object)
+    other = stock.units["other_heat_kwh_a"].to_numpy(np.float64)
+    for row in np.flatnonzero(known & ~homes):
+        parts: list[str] = [sectors[row], *_PARTS.get(sectors[row], ())]
+        weights = np.where(np.isin(sector_of_unit, parts), other, 0.0)
+        if weights.sum() > 0:
+            place(int(row), np.append(weights, 0.0), "heat of non-residential buildings by use")
+    return OnStock(rows, on_units, kwh, tonnes, methods, carriers, calibration)
 
 
-def on_districts(
-    inventory: Inventory, allocated: OnStock, district_of_unit: IntArray, areas_m2: FloatArray
-) -> pd.DataFrame:
-    """Allocate the whole balance to districts.
-
-    Parameters
-    ----------
-    inventory
-        Balance of the municipality.
-    allocated
-        Its households on stock units.
-    district_of_unit
-        Position of each unit's district.
-    areas_m2
-        Area of each district.
-
-    Returns
-    -------
-    DataFrame
-        One row for each district and row of the inventory: `t_placed` (sum of the stock units inside), `t_spread` (its
-        part of the remainder) and `method` of the spreading. The remainder of households follows what is placed; a
-        sector without any local figure is split by area, which says nothing about places and is marked degenerate.
-    """
-    n = len(areas_m2)
-    columns = iter(range(allocated.tonnes.shape[1]))
-    out = []
-    for sector, carrier, use, tonnes in inventory.rows[["sector", "carrier", "use", "t_co2e_a"]].itertuples(
-        index=False
-    ):
-        if sector == "households":
-            column = next(columns)
-            placed = sum_by(district_of_unit, allocated.tonnes[:-1, column], n)
-            rest = allocate(
-                allocated.tonnes[-1, column],
-                [Proxy("as the placed part", placed), Proxy("area (degenerate)", areas_m2)],
-            )
-        else:
-            placed = np.zeros(n)
-            rest = allocate(tonnes, [Proxy("area (degenerate)", areas_m2)])
-        out.append(
-            pd.DataFrame(
-                {
-                    "zone": np.arange(n),
-                    "sector": sector,
-                    "carrier": carrier,
-                    "use": use,
-                    "t_placed": placed,
-                    "t_spread": rest.values,
-                    "method": rest.method,
-                }
-            )
-        )
-    return pd.concat(out, ignore_index=True)
+def _carriers(
+    stock: Stock, rows: pd.DataFrame, useful: FloatArray, figures: Figures, district_heat_share: float
+) -> tuple[Carriers, Calibration, FloatArray]:
+    """Fit the carriers; useful heat by unit and row of the balance, the last unit is what has no place."""
+    names = rows["carrier"].tolist()
+    eta = figures["heating_systems"].set_index("carrier")["eta"].loc[names].to_numpy(np.float64)
+    totals = rows["kwh_a"].to_numpy(np.float64) * eta
+    propensity = figures["carriers_by_age"].pivot_table(index="census_age", columns="carrier", values="propensity")
+    seed = propensity.loc[list(AGES), names].to_numpy(np.float64)
+    fitted = fit_carriers(useful, seed, _local(stock, useful, names, district_heat_share), totals)
+    return fitted, calibrate(useful.sum(axis=1), float(totals.sum())), fitted.split(useful)
 
 
-def potential(stock: Stock, allocated: OnStock, inventory: Inventory) -> pd.DataFrame:
+def _local(stock: Stock, useful: FloatArray, names: list[str], district_heat_share: float) -> FloatArray:
+    """How far each unit can have each carrier, shape (units + 1, carriers)."""
+    share = np.append(stock.units["district_heat_share"].to_numpy(np.float64), district_heat_share)
+    share = np.where(np.isnan(share), district_heat_share, share)
+    local = np.ones((len(share), len(names)))
+    district = np.array(names) == "district_heating"
+    # where no cell publishes a dwelling on the network, nothing is known of where it is
+    if np.isfinite(share).all() and (share[:-1] * useful[:-1].sum(axis=1)).sum() > 0:
+        local[:, district] = share[:, None] + UNSEEN_NETWORK
+        local[:, ~district] = 1 - share[:, None] + UNSEEN_NETWORK
+    stated = pd.Index(names).get_indexer(pd.Index(stock.units["carrier"]))
+    at = np.flatnonzero(stated >= 0)
+    local[at] = UNSTATED
+    local[at, stated[at]] = 1.0
+    return local
+
+
+def _power(stock: Stock) -> FloatArray:
+    dwellings = stock.units["dwellings"].to_numpy(np.float64)
+    people = stock.units["people"].to_numpy(np.float64)
+    total = np.nansum(people)
+    per_dwelling = total / dwellings.sum() if dwellings.sum() > 0 else 0.0
+    placed = power_kwh(dwellings, np.where(np.isnan(people), dwellings * per_dwelling, people))
+    beyond = power_kwh(np.atleast_1d(stock.withheld["dwellings"]), np.atleast_1d(stock.withheld["people"]))
+    return np.append(placed, beyond)
+
+
+def potential(stock: Stock, allocated: OnStock) -> pd.DataFrame:
     """What a measure can act on, by unit; the last row is what has no place.
 
     Returns
     -------
     DataFrame
-        For each age class `heat_kwh_a_{age}` (final energy, part of the balance), `saving_kwh_a_{age}` (what the usual
-        retrofit of the part in its existing state saves of it) and `existing_m2_{age}` (living area in that state);
-        for each carrier `heat_kwh_a_{carrier}`; and `power_kwh_a`.
+        For each age class `heat_useful_kwh_a_{age}` (useful heat, calibrated to the balance),
+        `saving_useful_kwh_a_{age}` (what the usual retrofit of the part in its existing state saves of it) and
+        `existing_m2_{age}` (living area in that state); for each carrier `heat_kwh_a_{carrier}` (final energy, part of
+        the balance) and `tilt_{carrier}` (see `geo.carriers`: with the propensity by age, who burns what); and
+        `power_kwh_a`.
     """
-    rows = inventory.rows[inventory.rows["sector"] == "households"].reset_index(drop=True)
     columns: dict[str, FloatArray] = {}
-    is_heat = rows["use"].to_numpy() == "heat"
-    for position, carrier in enumerate(rows["carrier"]):
-        if is_heat[position]:
-            columns[f"heat_kwh_a_{carrier}"] = allocated.kwh[:, position]
-    columns["power_kwh_a"] = allocated.kwh[:, ~is_heat].sum(axis=1)
-    total = allocated.kwh[:, is_heat].sum(axis=1)
-    useful = np.vstack([stock.heat_by_age, np.asarray(stock.withheld["heat"])])
-    saving = np.vstack([stock.saving_by_age, np.asarray(stock.withheld["saving"])])
+    heat = allocated.of_sector(HOUSEHOLDS, "heat") & allocated.on_units
+    power = allocated.of_sector(HOUSEHOLDS, "power") & allocated.on_units
+    names = allocated.rows["carrier"].tolist()
+    for position in np.flatnonzero(heat & np.isfinite(allocated.kwh).all(axis=0)):
+        columns[f"heat_kwh_a_{names[position]}"] = allocated.kwh[:, position]
+    columns["power_kwh_a"] = np.nansum(allocated.kwh[:, power], axis=1)
+    if allocated.carriers is not None:
+        tilt = allocated.carriers.tilt
+        # only ratios inside a row matter; whole rows near 1 keep their digits
+        tilt = tilt / tilt.max(axis=1, keepdims=True)
+        fitted = [names[i] for i in np.flatnonzero(heat)]
+        columns |= {f"tilt_{name}": tilt[:, i] for i, name in enumerate(fitted)}
+    scale = allocated.calibration.factor if allocated.calibration else 1.0
+    useful = np.vstack([stock.heat_by_age, np.asarray(stock.withheld["heat"])]) * scale
+    saving = np.vstack([stock.saving_by_age, np.asarray(stock.withheld["saving"])]) * scale
     existing = np.vstack([stock.existing_by_age, np.asarray(stock.withheld["existing"])])
-    modelled = useful.sum(axis=1)
-    scale = np.divide(total, modelled, out=np.zeros_like(total), where=modelled > 0)
-    for position, age in enumerate(AGES):
-        columns[f"heat_kwh_a_{age}"] = useful[:, position] * scale
-        columns[f"saving_kwh_a_{age}"] = saving[:, position] * scale
-        columns[f"existing_m2_{age}"] = existing[:, position]
+    for i, age in enumerate(AGES):
+        columns[f"heat_useful_kwh_a_{age}"] = useful[:, i]
+        columns[f"saving_useful_kwh_a_{age}"] = saving[:, i]
+        columns[f"existing_m2_{age}"] = existing[:, i]
     return pd.DataFrame(columns)
-
-
-def _power(dwellings: FloatArray, people: FloatArray) -> FloatArray:
-    return np.asarray(KWH_FIRST_PERSON * dwellings + KWH_FURTHER_PERSON * np.clip(people - dwellings, 0, None))
-
-
-def _power_withheld(stock: Stock) -> float:
-    dwellings, people = float(np.sum(stock.withheld["dwellings"])), float(np.sum(stock.withheld["people"]))
-    return KWH_FIRST_PERSON * dwellings + KWH_FURTHER_PERSON * max(people - dwellings, 0.0)

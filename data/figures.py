@@ -49,6 +49,10 @@ class Figures:
     def __getitem__(self, name: str) -> pd.DataFrame:
         return self.tables[name]
 
+    def knows(self, key: str) -> bool:
+        """Whether the table has a municipality of this key."""
+        return bool((self.tables["municipalities"]["ags"] == key).any())
+
     def town(self, ags: str) -> pd.Series:
         """Return the row of a municipality in `municipalities.csv`."""
         table = self.tables["municipalities"]

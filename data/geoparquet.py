@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,12 +37,13 @@ def write(path: Path, attributes: pa.Table, polygons: Polygons) -> None:
     for offsets in (polygons.rings, polygons.parts, polygons.rows):
         nested = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), nested)
     box = polygons.bounds
-    column = {
+    column: dict[str, Any] = {
         "encoding": "multipolygon",
         "geometry_types": ["MultiPolygon"],
         "crs": polygons.crs.to_json_dict(),
-        "bbox": [*box[:, :2].min(axis=0).tolist(), *box[:, 2:].max(axis=0).tolist()],
     }
+    if len(polygons):
+        column["bbox"] = [*box[:, :2].min(axis=0).tolist(), *box[:, 2:].max(axis=0).tolist()]
     meta = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
     table = attributes.append_column(GEOMETRY, nested)
     table = table.replace_schema_metadata({**(attributes.schema.metadata or {}), "geo": json.dumps(meta)})

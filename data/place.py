@@ -1,67 +1,327 @@
-"""Places: municipalities and the region, from `places/*.toml` and, for those without a file, from the table."""
+"""Places: a municipality or a region, described by a `place.toml`; those of the built-in table need none.
+
+A new city, in any country, is such a file and its data, no code. Every key of the file is declared here; what is
+misspelt, missing or impossible is reported with its place in the file, all at once.
+"""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from data.errors import UnknownPlaceError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from data.errors import PlaceError, UnknownPlaceError
 from data.figures import CRS_PLACE, Figures
 from geo.errors import Problem
 
 FOLDER = Path(__file__).parent / "places"
+FILE = "place.toml"
+EXAMPLE = "See docs/places.md for an example."
+GRADE_OF = {"citygml": "A", "osm": "B", "vector": "B", "modelled": "D"}
+FORMAT_OF = {".gml": "citygml", ".xml": "citygml", ".osm": "osm", ".pbf": "osm"}
+
+Text = Annotated[str, Field(min_length=1)]
 
 
-@dataclass(frozen=True)
-class Districts:
-    """One level of districts of a place."""
-
-    level: str
-    file: str
-    geometry_status: str
-    source_id: str
+class _Strict(BaseModel):
+    # frozen: a place is shared by builds that run at the same time
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@dataclass(frozen=True)
-class Place:
+class Source(_Strict):
+    """Where data come from, shown wherever they are shown."""
+
+    title: Text
+    licence: Text
+    attribution: Text
+    publisher: str = ""
+    reference: str = ""
+
+
+class File(_Strict):
+    """One file, its layer, and how names translate: `columns` ours to the file's, `values` the file's to ours."""
+
+    file: str = ""
+    layer: str | None = None
+    columns: dict[str, str] = {}
+    values: dict[str, dict[str, str]] = {}
+    crs: str | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: str | None = None
+    source: Source | None = None
+    source_id: str | None = None
+
+
+class DistrictsFile(File):
+    """Districts of one level, such as Stadtbezirk."""
+
+    level: Text
+    geometry_status: str = "official"
+
+
+class BuildingsFile(File):
+    """Footprints: a file, or ``format = "modelled"`` for seeded ones from the census counts."""
+
+    format: Literal["citygml", "osm", "vector", "modelled"] | None = None
+    grade: Literal["A", "B", "C", "D"] | None = None
+    seed: int = 1
+
+    @property
+    def kind(self) -> str:
+        """Format, by the file's ending where it is not stated."""
+        name = self.file.lower().removesuffix(".zip").removesuffix(".gz")
+        return self.format or FORMAT_OF.get(Path(name).suffix, "vector")
+
+    @property
+    def data_grade(self) -> str:
+        """A official, B OpenStreetMap or other, D modelled; as stated, if it is."""
+        return self.grade or GRADE_OF[self.kind]
+
+
+class PublishedFigures(_Strict):
+    """Published figures of a place that is not in the built-in table."""
+
+    population: float | None = Field(None, gt=0)
+    n_buildings: float | None = Field(None, gt=0)
+    dwellings: float | None = Field(None, gt=0)
+    living_area_m2: float | None = Field(None, gt=0)
+
+
+class Thresholds(_Strict):
+    """What counts as what.
+
+    Attributes
+    ----------
+    min_heated_m2
+        A smaller footprint is a shed or a garage.
+    """
+
+    min_heated_m2: float = Field(25.0, ge=0)
+
+
+class Targets(_Strict):
+    """What the place has set itself; 2045 is the national law."""
+
+    net_zero_year: int = Field(2045, ge=2020, le=2100)
+
+
+class Place(_Strict):
     """A municipality or a region.
 
     Attributes
     ----------
     key
-        Official key (AGS), or the region's name.
-    kind
-        ``"municipality"`` or ``"region"``.
+        Official key (AGS, or any other country's), or the region's name.
+    country
+        Two letters; German figures (energy per head, prices) are used for DE only.
     members
         Keys of the municipalities it consists of; its own for a municipality.
-    net_zero_year
-        Year of climate neutrality that the place has set itself; 2045 by national law.
+    districts
+        Levels, the coarsest first.
+    osm
+        A local OpenStreetMap file: its buildings, streets, land use, green and blue are taken.
+    folder
+        What relative file names start from.
     """
 
-    key: str
-    name: str
-    kind: str
+    key: str = Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    name: Text
+    kind: Literal["municipality", "region"] = "municipality"
     crs: str = CRS_PLACE
+    country: str = Field("DE", pattern=r"^[A-Z]{2}$")
     members: tuple[str, ...] = ()
-    net_zero_year: int = 2045
-    districts: Districts | None = field(default=None)
+    boundary: File | None = None
+    districts: tuple[DistrictsFile, ...] = ()
+    buildings: tuple[BuildingsFile, ...] = ()
+    streets: tuple[File, ...] = ()
+    landuse: tuple[File, ...] = ()
+    sites: tuple[File, ...] = ()
+    osm: File | None = None
+    inventory: File | None = None
+    indicators: tuple[File, ...] = ()
+    figures: PublishedFigures = PublishedFigures()
+    thresholds: Thresholds = Thresholds()
+    targets: Targets = Targets()
+    folder: Path = Path()
+
+    @field_validator("crs")
+    @classmethod
+    def _metres(cls, value: str) -> str:
+        try:
+            crs = CRS.from_user_input(value)
+        except CRSError as error:
+            message = f"'{value}' is no CRS"
+            raise ValueError(message) from error
+        if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
+            message = f"'{value}' does not count metres; areas need a projected CRS such as EPSG:25832"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _own_member(self) -> Place:
+        if self.kind == "municipality" and not self.members:
+            object.__setattr__(self, "members", (self.key,))
+        return self
+
+    @property
+    def net_zero_year(self) -> int:
+        """Year of climate neutrality."""
+        return self.targets.net_zero_year
+
+    def files(self) -> list[File]:
+        """All files that the place names."""
+        single = [f for f in (self.boundary, self.osm, self.inventory) if f is not None]
+        several = [*self.districts, *self.buildings, *self.streets, *self.landuse, *self.sites, *self.indicators]
+        return [f for f in [*single, *several] if f.file]
 
 
-def places(figures: Figures) -> dict[str, Place]:
-    """All places by key, the region first, then municipalities by key."""
+def load(path: Path, *, data: Path | None = None) -> Place:
+    """Read a `place.toml`.
+
+    Parameters
+    ----------
+    path
+        The file, or the folder that holds it.
+    data
+        What relative file names start from; the folder of the file when None.
+
+    Raises
+    ------
+    PlaceError
+        The file is missing or no TOML, a key is unknown or has an impossible value, a file that it names is missing.
+    """
+    file = path / FILE if path.is_dir() else path
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PlaceError(Problem(file.name, f"cannot be read ({error})", EXAMPLE)) from None
+    place, problems = _parse(settings, file.name, folder=(data or file.parent).resolve())
+    if problems:
+        raise PlaceError(problems)
+    return place
+
+
+def parse_all(path: Path, *, data: Path | None = None) -> tuple[Place | None, list[Problem]]:
+    """Read a `place.toml` as far as it goes: problems with files leave the place usable for looking at the rest."""
+    file = path / FILE if path.is_dir() else path
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return None, [Problem(file.name, f"cannot be read ({error})", EXAMPLE)]
+    return _parse(settings, file.name, folder=(data or file.parent).resolve())
+
+
+def _parse(settings: dict[str, Any], where: str, *, folder: Path) -> tuple[Place, list[Problem]]:
+    problems: list[Problem] = []
+    place, seen = None, set()
+    # each round takes out what is wrong, so that a misspelt key does not hide a missing file
+    while place is None:
+        try:
+            place = Place(**settings, folder=folder)
+        except ValidationError as error:
+            taken = False
+            for found in error.errors():
+                if found["loc"] not in seen:
+                    problems.append(Problem(f"{where}, {_dotted(found['loc'])}", _said(found), _remedy(found)))
+                seen.add(found["loc"])
+                taken |= _take_out(settings, found["loc"])
+            if not taken:
+                break
+    if place is None:
+        raise PlaceError(problems)
+    return place, problems + _check_files(place, where)
+
+
+def _check_files(place: Place, where: str) -> list[Problem]:
+    problems = []
+    for file in place.files():
+        target = place.folder / file.file
+        name = f"{where}, file {file.file}"
+        if not target.is_file():
+            problems.append(Problem(name, f"is not in {place.folder}", "Put it there or mend the name."))
+        elif not target.resolve().is_relative_to(place.folder):
+            problems.append(Problem(name, "leaves the folder", "Copy it into the folder."))
+    for i, buildings in enumerate(place.buildings):
+        if not buildings.file and buildings.kind != "modelled":
+            remedy = 'Name it, or use format = "modelled".'
+            problems.append(Problem(f"{where}, buildings.{i}.file", "is missing", remedy))
+    return problems
+
+
+def _dotted(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _said(found: Any) -> str:  # noqa: ANN401 - pydantic's error
+    if found["type"] == "extra_forbidden":
+        return "is no setting"
+    value = "" if found["type"] == "missing" else f" ({found['input']!r})"
+    return f"{found['msg'].removeprefix('Value error, ')}{value}"
+
+
+def _remedy(found: Any) -> str:  # noqa: ANN401 - pydantic's error
+    if found["type"] == "extra_forbidden":
+        near = get_close_matches(str(found["loc"][-1]), list(_known_keys(found["loc"])), n=1)
+        return f"Did you mean {near[0]}?" if near else "Remove it; docs/places.md lists all settings."
+    return "docs/places.md lists all settings and what they may be."
+
+
+def _known_keys(location: tuple[Any, ...]) -> Iterable[str]:
+    models: dict[str, type[BaseModel]] = {
+        "districts": DistrictsFile,
+        "buildings": BuildingsFile,
+        "figures": PublishedFigures,
+        "thresholds": Thresholds,
+        "targets": Targets,
+    }
+    if len(location) == 1:
+        return Place.model_fields
+    return (models.get(str(location[0])) or File).model_fields
+
+
+def _take_out(settings: dict[str, Any], location: tuple[Any, ...]) -> bool:
+    """Remove what a problem is about; False where it is needed and missing, so nothing can be taken out."""
+    holder: Any = settings
+    for part in location[:-1]:
+        try:
+            holder = holder[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    try:
+        del holder[location[-1]]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
+
+
+def places(figures: Figures, imported: Path | None = None) -> dict[str, Place]:
+    """All places by key, regions first, then those of the table, then those that were imported.
+
+    Parameters
+    ----------
+    figures
+        Built-in tables.
+    imported
+        Folder of imported places (`home/imported`); an imported place replaces a built-in one of the same key.
+    """
     table = figures["municipalities"].sort_values("ags")
     found = {}
     configured = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
     for key, settings in configured.items():
-        if settings["kind"] == "region":
+        if settings.get("kind") == "region":
             found[key] = Place(**settings, members=tuple(table["ags"]))
     for ags, name in zip(table["ags"], table["name"], strict=True):
-        settings = dict(configured.get(ags, {"key": ags, "name": name, "kind": "municipality"}))
-        districts = settings.pop("districts", None)
-        found[ags] = Place(**settings, members=(ags,), districts=Districts(**districts) if districts else None)
+        settings = configured.get(ags, {"key": ags, "name": name})
+        found[ags] = Place(**settings, folder=FOLDER.parent / "tables")
+    for path in sorted(imported.glob(f"*/{FILE}")) if imported is not None else []:
+        place = Place(**tomllib.loads(path.read_text(encoding="utf-8")), folder=path.parent)
+        found[place.key] = place
     return found
 
 

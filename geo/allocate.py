@@ -47,7 +47,7 @@ class Allocation:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A factor, the amounts scaled by it, and whether the model explains the total: ``"ok"``, ``"warn"``, ``"reject"``."""
+    """A factor, the amounts scaled by it, and a verdict: ``"ok"``, ``"warn"`` or ``"reject"``."""
 
     factor: float
     values: FloatArray

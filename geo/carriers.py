@@ -48,7 +48,9 @@ class Carriers:
             Shape (units, ages), any unit that counts useful heat; rows stay whole.
         """
         values = finite("amounts", amounts, minimum=0)
-        return np.asarray(kernels.by_carrier(values, self.propensity, self.tilt, np.ones(self.tilt.shape[1])))
+        out = np.zeros(self.tilt.shape)
+        kernels.by_carrier(values, self.propensity, self.tilt, out)
+        return out
 
 
 def fit_carriers(heat: ArrayLike, propensity: ArrayLike, local: ArrayLike, totals: ArrayLike) -> Carriers:
@@ -92,7 +94,7 @@ def fit_carriers(heat: ArrayLike, propensity: ArrayLike, local: ArrayLike, total
     for rounds in range(1, MAX_ROUNDS + 1):
         factors = np.zeros(len(goal))
         factors[used] = np.exp(logs - logs.max())
-        sums, slopes = kernels.column_sums(demand, seed, places, factors)
+        sums, slopes = _sums(demand, seed, places, factors)
         ratio = goal[used] / np.maximum(sums[used], np.finfo(float).tiny)
         if np.abs(ratio - 1).max() <= TOLERANCE:
             return Carriers(seed, places * factors, rounds)
@@ -105,6 +107,16 @@ def fit_carriers(heat: ArrayLike, propensity: ArrayLike, local: ArrayLike, total
             "Check the total of this carrier and where its network is.",
         )
     )
+
+
+def _sums(
+    demand: FloatArray, seed: FloatArray, places: FloatArray, factors: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Heat by carrier with these factors, and its derivatives by their logarithms."""
+    blocks = -(-len(demand) // kernels.BLOCK)
+    partial, curve = np.zeros((blocks, len(factors))), np.zeros((blocks, len(factors), len(factors)))
+    kernels.column_sums(demand, seed, places, factors, partial, curve)
+    return partial.sum(axis=0), curve.sum(axis=0)
 
 
 def _step(ratio: FloatArray, lack: FloatArray, slopes: FloatArray) -> FloatArray:

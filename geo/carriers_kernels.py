@@ -1,5 +1,6 @@
 """Compiled loops of `geo.carriers`. Sums run over blocks of fixed size, so that threads do not change a digit."""
 
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 from __future__ import annotations
 
 import numpy as np
@@ -9,14 +10,11 @@ BLOCK = 4096
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def column_sums(heat, propensity, local, factors):
-    """Heat by carrier of all units, and its derivatives by the logarithms of the factors."""
+def column_sums(heat, propensity, local, factors, partial, curve):
+    """Add up heat by carrier, and its derivatives by the logarithms of the factors, for each block of units."""
     n, ages = heat.shape
     carriers = len(factors)
-    blocks = (n + BLOCK - 1) // BLOCK
-    partial = np.zeros((blocks, carriers))
-    curve = np.zeros((blocks, carriers, carriers))
-    for b in prange(blocks):
+    for b in prange(len(partial)):
         share = np.empty(carriers)
         for u in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
             for a in range(ages):
@@ -34,20 +32,13 @@ def column_sums(heat, propensity, local, factors):
                     curve[b, c, c] += amount
                     for d in range(carriers):
                         curve[b, c, d] -= amount * share[d]
-    sums = np.zeros(carriers)
-    slopes = np.zeros((carriers, carriers))
-    for b in range(blocks):
-        sums += partial[b]
-        slopes += curve[b]
-    return sums, slopes
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def by_carrier(heat, propensity, local, factors):
-    """Amounts by unit and carrier, shape (units, carriers), of amounts by unit and age."""
+def by_carrier(heat, propensity, local, out):
+    """Amounts by unit and carrier, added to `out` (units, carriers), of amounts by unit and age."""
     n, ages = heat.shape
-    carriers = len(factors)
-    out = np.zeros((n, carriers))
+    carriers = out.shape[1]
     for u in prange(n):
         weight = np.empty(carriers)
         for a in range(ages):
@@ -55,8 +46,7 @@ def by_carrier(heat, propensity, local, factors):
                 continue
             total = 0.0
             for c in range(carriers):
-                weight[c] = propensity[a, c] * local[u, c] * factors[c]
+                weight[c] = propensity[a, c] * local[u, c]
                 total += weight[c]
             for c in range(carriers):
                 out[u, c] += heat[u, a] * weight[c] / total
-    return out

@@ -72,10 +72,26 @@ class Polygons:
     @cached_property
     def bounds(self) -> FloatArray:
         """Bounding boxes, shape (rows, 4): west, south, east, north in units of the CRS."""
+        if len(self) == 0:
+            return np.zeros((0, 4))
         starts = self.rings[self.parts[self.rows[:-1]]]
         low = np.minimum.reduceat(self.coords, starts)
         high = np.maximum.reduceat(self.coords, starts)
         return np.hstack([low, high])
+
+    def areas(self) -> FloatArray:
+        """Area of each row in squared units of the CRS, holes taken off."""
+        if len(self) == 0:
+            return np.zeros(0)
+        # shoelace about each ring's first point: coordinates of millions of metres would lose digits
+        ring = np.repeat(np.arange(len(self.rings) - 1), np.diff(self.rings))
+        local = self.coords - self.coords[self.rings[:-1]][ring]
+        cross = local[:-1, 0] * local[1:, 1] - local[1:, 0] * local[:-1, 1]
+        cross = np.append(np.where(ring[:-1] == ring[1:], cross, 0.0), 0.0)
+        area = np.abs(np.add.reduceat(cross, self.rings[:-1])) / 2
+        # the first ring of a part is its outline, all others are holes
+        area[np.setdiff1d(np.arange(len(area)), self.parts[:-1])] *= -1
+        return np.asarray(np.add.reduceat(area, self.parts[self.rows[:-1]]), dtype=np.float64)
 
     def to_crs(self, crs: CRS) -> Polygons:
         """Return the same polygons with every coordinate projected."""

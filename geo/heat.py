@@ -93,7 +93,7 @@ def specific_heat(heat_kwh_a: ArrayLike, area_m2: ArrayLike, group: IntArray, n:
     """
     area = sum_by(group, finite("area_m2", area_m2, minimum=0), n)
     heat = sum_by(group, finite("heat_kwh_a", heat_kwh_a), n)
-    return np.divide(heat, area, out=np.full(n, np.nan), where=area > 0)
+    return np.asarray(np.divide(heat, area, out=np.full(n, np.nan), where=area > 0), dtype=np.float64)
 
 
 def weather_adjusted(
@@ -113,4 +113,4 @@ def weather_adjusted(
     year = float(finite("degree_days", degree_days, minimum=1e-9))
     factor = float(finite("degree_days_long_term", degree_days_long_term, minimum=0)) / year
     values = finite("energy", energy)
-    return values * (1 - space_heat_share) + values * space_heat_share * factor
+    return np.asarray(values * (1 - space_heat_share) + values * space_heat_share * factor)

@@ -84,7 +84,7 @@ class Need:
     need: float
 
 
-def seasonal_need(
+def seasonal_need(  # noqa: PLR0913 - a building has that many figures
     elements: Sequence[Element],
     windows_m2: tuple[float, float, float, float, float],
     *,
@@ -141,7 +141,8 @@ def seasonal_need(
     exponent = 0.8 + tau / 30
     ratio = (sun + inside) / loss
     # at a ratio of 1 the formula is 0/0; its limit is a / (a + 1)
-    used = exponent / (exponent + 1) if abs(ratio - 1) < 1e-12 else (1 - ratio**exponent) / (1 - ratio ** (exponent + 1))
+    limit = abs(ratio - 1) < 1e-12
+    used = exponent / (exponent + 1) if limit else (1 - ratio**exponent) / (1 - ratio ** (exponent + 1))
     return Need(
         h_tr, h_ve, reduction, loss, sun, inside, tau, exponent, ratio, used, loss - used * (sun + inside)
     )  # fmt: skip

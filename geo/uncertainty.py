@@ -43,7 +43,7 @@ class Draws:
     units: FloatArray
 
 
-def draw(
+def draw(  # noqa: PLR0913 - an allocation and how sure each part is
     weights: ArrayLike,
     *,
     total: float,
@@ -53,6 +53,7 @@ def draw(
     zones: int,
     keys: NDArray[np.uint64],
     seed: int,
+    with_units: bool = True,
 ) -> Draws:
     """Draw an allocation 521 times.
 
@@ -74,6 +75,8 @@ def draw(
         Of `keys_of`: what makes a unit's draws its own.
     seed
         Any whole number; another one gives other draws.
+    with_units
+        Whether the bands of single units are wanted; else `Draws.units` is empty.
 
     Raises
     ------
@@ -85,11 +88,17 @@ def draw(
         raise InputError(Problem("weights", "are all 0", "Choose another proxy before asking how sure it is."))
     sigma = _log_sd(finite("sd_units", sd_units, minimum=0, size=mass.size))
     start = np.uint64(seed % 2**64)
-    sums = kernels.zone_sums(mass, sigma, zone.astype(np.int64), zones, keys, start, _STRATA)
+    partial = np.zeros((min(kernels.RUNS, max(1, mass.size // kernels.BLOCK)), zones + 1, DRAWS))
+    kernels.zone_sums(mass, sigma, zone.astype(np.int64), keys, start, _STRATA, partial)
+    sums = partial.sum(axis=0)
     spread = float(_log_sd(finite("sd_total", sd_total, minimum=0)))
     of_total = total * np.exp(spread * np.random.default_rng(seed).permutation(_STRATA) - spread**2 / 2)
     scale = of_total / sums.sum(axis=0)
-    units = kernels.unit_bands(mass, sigma, keys, start, _STRATA, scale, *_PLACES)
+    if not with_units:
+        return Draws(sums * scale, np.zeros((0, len(QUANTILES))))
+    units = np.zeros((mass.size, len(QUANTILES)))
+    low, middle, high = _PLACES.tolist()
+    kernels.unit_bands(mass, sigma, keys, start, _STRATA, scale, low, middle, high, units)
     # a sink is a negative total: its lowest value is its largest amount
     return Draws(sums * scale, np.sort(units, axis=1))
 

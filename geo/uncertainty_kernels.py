@@ -1,11 +1,14 @@
 """Compiled loops of `geo.uncertainty`. Sums run over blocks of fixed size, so that threads do not change a digit."""
 
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
 
 BLOCK = 2048
+# partial tables, one for each of a few long runs and not for each thread: their number must not change the sums
+RUNS = 16
 DRAWS = 521  # a prime, and 5, 50 and 95 % of 520 steps are whole numbers
 
 
@@ -19,7 +22,7 @@ def _mix(x):
 
 @njit(inline="always")
 def _walk(key, seed):
-    """Start and step of a unit's walk through the strata; any step visits each stratum once, as their number is prime."""
+    """Start and step of a unit's walk: as the number of strata is prime, any step visits each of them once."""
     bits = _mix(key ^ _mix(seed))
     step = np.int64(bits % np.uint64(DRAWS - 1)) + 1
     start = np.int64(_mix(bits) % np.uint64(DRAWS))
@@ -27,13 +30,10 @@ def _walk(key, seed):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def zone_sums(weights, sigma, zone, zones, keys, seed, strata):
-    """Sum the disturbed weights of each draw by zone, shape (zones + 1, draws); the last row is what has no zone."""
+def zone_sums(weights, sigma, zone, keys, seed, strata, partial):
+    """Sum the disturbed weights of each draw by zone into `partial` (runs, zones + 1, draws); the last is no zone."""
     n = len(weights)
-    blocks = (n + BLOCK - 1) // BLOCK
-    # a table for each of a few long runs, not for each thread: their number must not change the sums
-    runs = min(blocks, 16)
-    partial = np.zeros((runs, zones + 1, DRAWS))
+    runs, zones = partial.shape[0], partial.shape[1] - 1
     for r in prange(runs):
         for u in range(r * n // runs, (r + 1) * n // runs):
             if weights[u] == 0.0:
@@ -46,17 +46,12 @@ def zone_sums(weights, sigma, zone, zones, keys, seed, strata):
                 at += step
                 if at >= DRAWS:
                     at -= DRAWS
-    out = np.zeros((zones + 1, DRAWS))
-    for r in range(runs):
-        out += partial[r]
-    return out
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def unit_bands(weights, sigma, keys, seed, strata, scale, low, middle, high):
-    """Values of each unit at three ranks of its draws, shape (units, 3)."""
+def unit_bands(weights, sigma, keys, seed, strata, scale, low, middle, high, out):
+    """Values of each unit at three ranks of its draws, into `out` (units, 3)."""
     n = len(weights)
-    out = np.zeros((n, 3))
     for b in prange((n + BLOCK - 1) // BLOCK):
         values = np.empty(DRAWS)
         for u in range(b * BLOCK, min(n, (b + 1) * BLOCK)):
@@ -74,4 +69,3 @@ def unit_bands(weights, sigma, keys, seed, strata, scale, low, middle, high):
             out[u, 0] = np.partition(halves[:middle], low)[low]
             out[u, 1] = halves[middle]
             out[u, 2] = np.partition(halves[middle:], high - middle)[high - middle]
-    return out

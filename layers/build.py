@@ -1,40 +1,58 @@
-"""Build a release: read the figures, allocate every balance, write columns."""
+"""Build a release: read the figures, allocate every balance, write columns. Places are computed one by one on Dask."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import resource
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
+import dask
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyproj import CRS
 
-from data import geoparquet
+from data import geoparquet, imports
 from data.factors import Factors, factors
-from data.figures import CRS_PLACE, Figures
+from data.figures import Figures
+from data.imports import Imports
 from data.place import Place, places
-from data.stock import common
+from data.stock import Common, common
 from geo.columns import Polygons
 from layers import columns
-from layers.municipality import Municipality, compute
+from layers.columns import Column
+from layers.municipality import Municipality, Table, compute
 from layers.release import Release, current, sha256, staging
 
-METHOD_VERSION = "2026.1"
+METHOD_VERSION = "2026.2"
 VALUE_SET = "BISKO"
 MUNICIPALITY = "municipality.parquet"
 STOCK = "stock.parquet"
+CELLS = "cells.parquet"
 DISTRICTS = "districts.parquet"
 INVENTORY = "inventory.parquet"
 ALLOCATION = "allocation.parquet"
 POTENTIAL = "potential.parquet"
+POTENTIAL_CELLS = "potential_cells.parquet"
 FETCHED = ("green", "blue")
+QUERY = "query.json"
+# places computed before the first of them is written: bounds memory, keeps every worker busy
+AHEAD = 4
 
 Progress = Callable[[str, int, int], None]
+Files = dict[str, bytes]
+Entry = dict[str, Any]
+
+
+def districts_file(level: int) -> str:
+    """File of a level of districts."""
+    return DISTRICTS if level == 0 else f"districts_{level}.parquet"
 
 
 def build(
@@ -42,6 +60,7 @@ def build(
     keys: Sequence[Place],
     figures: Figures,
     *,
+    scheduler: str | None = None,
     progress: Progress = lambda _name, _done, _total: None,
 ) -> Release:
     """Build places into a new release and serve it.
@@ -55,6 +74,8 @@ def build(
         carried over unchanged, if they were made from the same figures.
     figures
         Checked tables.
+    scheduler
+        Address of a Dask scheduler (``tcp://…``); in this process when None. The files are the same to the bit.
     progress
         Called with the place just done, how many are done and how many there are.
 
@@ -63,27 +84,121 @@ def build(
     Release
         The new release, already switched to. An error leaves the old one served.
     """
-    known = places(figures)
+    known = places(figures, home / "imported")
+    known |= {place.key: place for place in keys}
     wanted = {member for place in keys for member in place.members}
     kept = _kept(home, figures, wanted)
     ef = factors(figures["emission_factors"], VALUE_SET)
-    shared = common(figures)
     manifest = _manifest(figures, ef)
     with staging(home, manifest) as path:
         for key, (source, entry) in kept.items():
             for file in sorted(source.iterdir()):
                 path(key, file.name).hardlink_to(file)
             manifest["places"][key] = entry
-        for done, ags in enumerate(sorted(wanted), start=1):
-            computed = compute(known[ags], figures, ef, shared)
-            _store(computed, ags, path)
-            manifest["places"][ags] = {**computed.entry, "fetched": _fetched(home, ags, path)}
-            progress(known[ags].name, done, len(wanted))
+        tasks = [known[key] for key in sorted(wanted)]
+        for done, (place, files, entry) in enumerate(_computed(tasks, home, figures, ef, scheduler), start=1):
+            for name, content in files.items():
+                path(place.key, name).write_bytes(content)
+            manifest["places"][place.key] = entry
+            progress(place.name, done, len(tasks))
         for place in known.values():
             # a region is there when all its members are: its totals are never silently short
             if place.kind == "region" and set(place.members) <= set(manifest["places"]):
                 manifest["places"][place.key] = {"name": place.name, "kind": "region", "members": list(place.members)}
+        manifest["sources"] += [s for e in manifest["places"].values() for s in e.get("own_sources", [])]
     return current(home, verify=False)
+
+
+def peak_mb() -> int:
+    """Most memory that this process has held so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _computed(
+    tasks: Sequence[Place], home: Path, figures: Figures, ef: Factors, scheduler: str | None
+) -> Iterator[tuple[Place, Files, Entry]]:
+    """Compute places in order, a few ahead of what is written."""
+    shared = common(figures)
+    with _scheduler(scheduler) as run:
+        for start in range(0, len(tasks), AHEAD if scheduler else 1):
+            batch = tasks[start : start + (AHEAD if scheduler else 1)]
+            work = [
+                dask.delayed(compute_files, pure=False)(place, figures, ef, shared, brought(home, place, figures))
+                for place in batch
+            ]
+            for place, (files, entry) in zip(batch, run(work), strict=True):
+                yield place, files, entry
+
+
+@contextmanager
+def _scheduler(address: str | None) -> Iterator[Callable[[list[Any]], Sequence[Any]]]:
+    if address is None:
+        yield lambda work: dask.compute(*work, scheduler="synchronous")
+        return
+    from distributed import Client  # noqa: PLC0415 - only a cluster needs it
+
+    with Client(address, set_as_default=False) as client:
+        yield lambda work: client.gather(client.compute(work))
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a build of a place starts from, beside the figures.
+
+    Attributes
+    ----------
+    imports
+        The place's own files, completed by what was fetched.
+    fetched
+        How the fetch came about; None where nothing was fetched.
+    """
+
+    imports: Imports
+    fetched: dict[str, Any] | None
+
+
+def brought(home: Path, place: Place, figures: Figures) -> Brought:
+    """Read what a place imported, else its built-in files, and what `revier fetch` got for the rest."""
+    own = imports.load(home / "imported" / place.key)
+    if own is None:
+        outline = figures.boundaries[figures.boundaries["ags"] == place.key]
+        shape = outline.geometry.to_crs(place.crs).union_all() if len(outline) else None
+        own = imports.read(place, outline=shape) if place.files() else Imports()
+    folder = home / "fetched" / place.key
+    if not (folder / QUERY).is_file():
+        return Brought(own, None)
+    from data import osm  # noqa: PLC0415 - osmnx is slow to import and most builds need none of it
+
+    found = osm.read_fetched(folder)
+    if found is None:
+        return Brought(own, None)
+    # what the city brought itself is better than what was fetched
+    rest = {name: frame for name, frame in found.layers.items() if getattr(own, name) is None and len(frame)}
+    if "buildings" in rest:
+        rest["buildings"] = rest["buildings"].assign(data_grade="B")
+    return Brought(
+        replace(own, **rest), {"sha256": sha256(folder / QUERY), "query": found.query, "report": found.report}
+    )
+
+
+def compute_files(place: Place, figures: Figures, ef: Factors, shared: Common, start: Brought) -> tuple[Files, Entry]:
+    """Compute a place and return its files as bytes: a worker needs neither our disk nor our release."""
+    computed = compute(place, figures, ef, shared, start.imports)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _store(computed, folder)
+        for theme in FETCHED:
+            frame = getattr(start.imports, theme)
+            if frame is not None and len(frame):
+                shapes = Polygons.from_shapely(frame.geometry.to_numpy(), CRS.from_user_input(place.crs))
+                _write(folder / f"{theme}.parquet", Table(frame, shapes), columns.OSM)
+        entry = computed.entry | {"fetched": start.fetched, "imported": _settled(start.imports.hashes)}
+        return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}, entry
+
+
+def _settled(hashes: dict[str, str]) -> str:
+    """One hash for all files that a place brought."""
+    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
 def up_to_date(home: Path, keys: Sequence[Place], figures: Figures) -> Release | None:
@@ -93,11 +208,24 @@ def up_to_date(home: Path, keys: Sequence[Place], figures: Figures) -> Release |
     except ValueError:
         return None
     same = release.manifest["inputs"] == inputs(figures) and release.manifest["method_version"] == method_version()
-    members = [ags for place in keys for ags in place.members]
+    members = {ags for place in keys for ags in place.members}
+    known = [*places(figures, home / "imported").values(), *keys]
     if not same or any(place.key not in release.places for place in keys):
         return None
-    recorded = {ags: (release.places[ags]["fetched"] or {}).get("sha256") for ags in members}
-    return release if all(recorded[ags] == _fetched_hash(home, ags) for ags in members) else None
+    return release if all(_unchanged(release, home, place) for place in known if place.key in members) else None
+
+
+def _unchanged(release: Release, home: Path, place: Place) -> bool:
+    """Whether a place would be built from the same fetched and imported files again."""
+    entry = release.places[place.key]
+    record = home / "fetched" / place.key / QUERY
+    now = sha256(record) if record.is_file() else None
+    if (entry["fetched"] or {}).get("sha256") != now:
+        return False
+    kept = imports.hashes(home / "imported" / place.key)
+    if kept is None:
+        kept = {f.file: sha256(place.folder / f.file) for f in place.files()}
+    return bool(entry["imported"] == _settled(kept))
 
 
 def inputs(figures: Figures) -> dict[str, str]:
@@ -131,6 +259,8 @@ def _manifest(figures: Figures, ef: Factors) -> dict[str, Any]:
         },
         "prices": json.loads(figures["energy_prices"].to_json(orient="records")),
         "measures": json.loads(figures["measures"].to_json(orient="records")),
+        "heating_systems": json.loads(figures["heating_systems"].to_json(orient="records")),
+        "carriers_by_age": json.loads(figures["carriers_by_age"].to_json(orient="records")),
         "point_sources": json.loads(figures["point_sources"].to_json(orient="records")),
         "places": {},
     }
@@ -150,42 +280,24 @@ def _kept(home: Path, figures: Figures, wanted: set[str]) -> dict[str, tuple[Pat
     }
 
 
-def _fetched_hash(home: Path, ags: str) -> str | None:
-    record = home / "fetched" / ags / "query.json"
-    return sha256(record) if record.is_file() else None
-
-
-def _fetched(home: Path, ags: str, path: Callable[[str, str], Path]) -> dict[str, Any] | None:
-    """Publish what `revier fetch` brought; None where nothing was fetched."""
-    if _fetched_hash(home, ags) is None:
-        return None
-    from data import osm  # noqa: PLC0415 - osmnx is slow to import and most builds need none of it
-
-    found = osm.read_fetched(home / "fetched" / ags)
-    if found is None:
-        return None
-    for theme in FETCHED:
-        frame = getattr(found, theme)
-        if len(frame):
-            _write(path(ags, f"{theme}.parquet"), frame, columns.OSM)
-    return {"sha256": _fetched_hash(home, ags), "query": found.query, "report": found.report}
-
-
-def _store(computed: Municipality, ags: str, path: Callable[[str, str], Path]) -> None:
-    _write(path(ags, STOCK), computed.stock, columns.STOCK)
-    _write(path(ags, MUNICIPALITY), computed.totals, columns.MUNICIPALITIES)
-    if computed.districts is not None:
-        _write(path(ags, DISTRICTS), computed.districts, columns.DISTRICTS)
-    for name, table in (
+def _store(computed: Municipality, folder: Path) -> None:
+    _write(folder / STOCK, computed.stock, columns.STOCK)
+    if computed.cells is not None:
+        _write(folder / CELLS, computed.cells, columns.CELLS)
+    _write(folder / MUNICIPALITY, computed.totals, columns.MUNICIPALITIES)
+    for level, table in enumerate(computed.districts):
+        _write(folder / districts_file(level), table, columns.DISTRICTS)
+    for name, rows in (
         (INVENTORY, computed.inventory),
         (ALLOCATION, computed.allocation),
         (POTENTIAL, computed.potential),
+        (POTENTIAL_CELLS, computed.potential_cells),
     ):
-        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path(ags, name))
+        if rows is not None:
+            pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), folder / name, compression="zstd")
 
 
-def _write(path: Path, table: gpd.GeoDataFrame, layout: Sequence[columns.Column]) -> None:
-    names = [column.name for column in layout]
-    attributes = pa.Table.from_pandas(pd.DataFrame(table[names]), preserve_index=False).replace_schema_metadata(None)
-    polygons = Polygons.from_shapely(table.geometry.to_numpy(), CRS.from_user_input(CRS_PLACE))
-    geoparquet.write(path, attributes, polygons)
+def _write(path: Path, table: Table, layout: Sequence[Column]) -> None:
+    rows = pd.DataFrame(table.rows[[column.name for column in layout]])
+    attributes = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
+    geoparquet.write(path, attributes, table.shapes)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,10 +32,51 @@ MODELLED = (
     "BISKO factors are recalled, to be verified."
 )
 
+ON_CELLS = (
+    "The census (2011) knows people on 1 km; they are spread by dwellings inside. Buildings that it withholds are not "
+    "on the map; see /places."
+)
+BUILDING_ZOOM = 13
+
 KEPT_IN_SCENARIO = {
     *("unit_id", "ags", "area_id", "district", "name", "geometry_status", "area_km2"),
     *("people", "population", "social_index", "low_income_share"),
 }
+
+
+def district_themes(entry: dict[str, Any]) -> list[str]:
+    """Names of the district layers of a place: the first level is `districts`, others carry their own name."""
+    levels = entry.get("districts") or []
+    names = [re.sub(r"[^a-z0-9]+", "-", _ascii(d["level"]).lower()).strip("-") or "level" for d in levels]
+    return ["districts" if i == 0 else f"districts-{name}" for i, name in enumerate(names)]
+
+
+def _ascii(text: str) -> str:
+    return unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
+
+
+def _footprints(entry: dict[str, Any]) -> int:
+    return int(sum(n for grade, n in entry["stock"]["by_grade"].items() if grade != "C"))
+
+
+def _what(entry: dict[str, Any]) -> str:
+    """Say what the units of a stock are."""
+    words = {"A": "official buildings", "B": "mapped buildings", "C": "census cells", "D": "MODELLED footprints"}
+    return ", ".join(f"{n:,} {words[g]}" for g, n in entry["stock"]["by_grade"].items())
+
+
+def _warning(entry: dict[str, Any]) -> str:
+    if not entry["stock"]["modelled_footprints"]:
+        return ""
+    return (
+        "Modelled footprints (grade D) are drawn by a seed from the counts of their census cell: outline, size, type "
+        "and position of a single building are NOT real; only sums over cells mean anything. "
+    )
+
+
+def _not_brought(entry: dict[str, Any]) -> str:
+    lacking = [f"{m['what']} ({m['instead']})" for m in entry["missing"]]
+    return f"Not brought: {'; '.join(lacking)}." if lacking else ""
 
 
 class Catalogue:
@@ -47,7 +91,7 @@ class Catalogue:
     def __init__(self, release: Release) -> None:
         self.release = release
         self._layers: dict[str, Layer] = {}
-        self._planning: dict[str, Planning] = {}
+        self._planning: dict[tuple[str, bool], Planning] = {}
         self._lock = threading.RLock()
         self._recipes = self._list()
 
@@ -76,53 +120,83 @@ class Catalogue:
                 self._layers[collection] = recipe()
             return self._layers[collection]
 
-    def planning(self, place: str) -> Planning:
+    def planning(self, place: str, *, coarse: bool = False) -> Planning:
         """Return what measures act on in a place (a municipality, or a region of several).
+
+        Parameters
+        ----------
+        place
+            Key of a municipality or region.
+        coarse
+            By census cell, as a region always is, instead of by stock unit.
 
         Raises
         ------
         UnknownCollectionError
-            No place of the release has this key.
+            No place of the release has this key, or nothing is known of its buildings.
         """
         entry = self.release.places.get(place)
         if entry is None:
             raise UnknownCollectionError(Problem(f"place '{place}'", "does not exist", "See /places for all of them."))
+        if f"{place}.stock.{SCENARIO}" not in self:
+            what = "has no buildings with modelled heat"
+            remedy = "Import its buildings with `revier import`."
+            raise UnknownCollectionError(Problem(f"place '{place}'", what, remedy))
+        coarse = coarse or entry["kind"] == "region"
         with self._lock:
-            if place not in self._planning:
-                stock = self.layer(f"{place}.stock")
-                tables = [pq.read_table(self.release.file(k, build.POTENTIAL)) for k in self._members(place)]
-                balances = [pq.read_table(self.release.file(k, build.INVENTORY)) for k in self._members(place)]
-                self._planning[place] = Planning.of(place, entry["name"], self.release, stock, tables, balances)
-            return self._planning[place]
+            if (place, coarse) not in self._planning:
+                base = f"{place}.cells" if coarse and f"{place}.cells" in self else f"{place}.stock"
+                members = self._members(place)
+                files = [self._coarse(k)[1] if coarse else build.POTENTIAL for k in members]
+                tables = [pq.read_table(self.release.file(k, f)) for k, f in zip(members, files, strict=True)]
+                balances = [pq.read_table(self.release.file(k, build.INVENTORY)) for k in members]
+                made = Planning.of(place, entry["name"], self.release, self.layer(base), tables, balances)
+                self._planning[place, coarse] = made
+            return self._planning[place, coarse]
 
     def _members(self, place: str) -> list[str]:
         members: list[str] = self.release.places[place].get("members", [place])
         return members
 
+    def _coarse(self, place: str) -> tuple[str, str]:
+        """Files of a municipality's census cells, and of what measures act on there."""
+        if self.release.file(place, build.CELLS).is_file():
+            return build.CELLS, build.POTENTIAL_CELLS
+        return build.STOCK, build.POTENTIAL
+
     def _list(self) -> dict[str, Callable[[], Layer]]:
         recipes: dict[str, Callable[[], Layer]] = {}
         places = self.release.places
         for key in sorted(places, key=lambda k: (places[k]["kind"] != "region", places[k].get("districts") is None, k)):
-            if places[key]["kind"] == "region":
-                recipes[f"{key}.municipalities"] = partial(self._municipalities, key)
-                recipes[f"{key}.municipalities.{SCENARIO}"] = partial(self._scenario, key, "municipalities")
-            elif places[key]["districts"]:
-                recipes[f"{key}.districts"] = partial(self._districts, key)
-                recipes[f"{key}.districts.{SCENARIO}"] = partial(self._scenario, key, "districts")
-            recipes[f"{key}.stock"] = partial(self._stock, key)
-            recipes[f"{key}.stock.{SCENARIO}"] = partial(self._scenario, key, "stock")
+            entry = places[key]
+            region = entry["kind"] == "region"
+            acts = region or entry["calibration"] is not None
+            themes: dict[str, Callable[[], Layer]] = {}
+            if region:
+                themes["municipalities"] = partial(self._municipalities, key)
+            for level, name in enumerate(district_themes(entry)):
+                themes[name] = partial(self._districts, key, level)
+            if region or entry["stock"]["units"]:
+                themes["stock"] = partial(self._stock, key)
+            if not region and self.release.file(key, build.CELLS).is_file():
+                themes["cells"] = partial(self._cells, key)
+            for theme, recipe in themes.items():
+                recipes[f"{key}.{theme}"] = recipe
+                if acts and theme in {"municipalities", "districts", "stock", "cells"}:
+                    recipes[f"{key}.{theme}.{SCENARIO}"] = partial(self._scenario, key, theme)
             for theme in build.FETCHED:
                 if self.release.file(key, f"{theme}.parquet").is_file():
                     recipes[f"{key}.{theme}"] = partial(self._osm, key, theme)
         return recipes
 
     def _osm(self, key: str, theme: str) -> Layer:
-        query = self.release.places[key]["fetched"]["query"]
+        query = (self.release.places[key]["fetched"] or {}).get("query", {})
+        when = query.get("osm_base") or query.get("fetched_at") or "the date of the imported file"
         return self._read(
             f"{key}.{theme}",
             [(key, f"{theme}.parquet")],
             f"{theme.capitalize()} areas of {self.release.places[key]['name']} (OpenStreetMap)",
-            f"OpenStreetMap as of {query['osm_base'] or query['fetched_at']}, clipped to the municipality. Areas "
+            f"OpenStreetMap as of {when}, clipped to the municipality. Areas "
             "overlap (grass in a park): dissolve before summing.",
             columns.OSM,
             ("osm",),
@@ -148,31 +222,63 @@ class Catalogue:
         table = layer.table.set_column(position, "low_income_share", pa.array(share, from_pandas=True))
         return replace(layer, values=lambda: table)
 
-    def _districts(self, key: str) -> Layer:
+    def _districts(self, key: str, level: int) -> Layer:
         entry = self.release.places[key]
-        status = entry["districts"]["geometry_status"]
+        district = entry["districts"][level]
+        status = district["geometry_status"]
         return self._read(
-            f"{key}.districts",
-            [(key, build.DISTRICTS)],
-            f"{entry['districts']['level']}e of {entry['name']} ({status})",
-            f"Boundaries are {status}. {MODELLED} Sectors without a local figure are split by area and stand in "
-            "t_co2e_spread.",
+            f"{key}.{district_themes(entry)[level]}",
+            [(key, build.districts_file(level))],
+            f"{district['level']} of {entry['name']} ({status})",
+            f"Boundaries are {status}. {MODELLED} What no local figure places is split by area and stands in "
+            f"t_co2e_spread; p05 and p95 say how sure a sum is. {_not_brought(entry)}",
             columns.DISTRICTS,
-            ("dortmund-approx", *CENSUS, "klimawatch"),
+            (*([district["source_id"]] if district["source_id"] else []), *self._sources(key)),
             0,
         )
 
     def _stock(self, key: str) -> Layer:
+        entry = self.release.places[key]
+        if entry["kind"] == "region":
+            return self._read(
+                f"{key}.stock",
+                [(member, self._coarse(member)[0]) for member in self._members(key)],
+                f"Building stock of {entry['name']} (census cells, 200 m)",
+                f"Residential buildings on cells of 200 m, grade C or as their buildings. {MODELLED} {ON_CELLS}",
+                columns.CELLS,
+                CENSUS,
+                11,
+            )
+        what = _what(entry)
         return self._read(
             f"{key}.stock",
-            [(member, build.STOCK) for member in self._members(key)],
-            f"Building stock of {self.release.places[key]['name']} (census cells, 200 m)",
-            f"Residential buildings of the 2011 census on cells of 200 m, grade C. {MODELLED} People are known on 1 km "
-            "and spread by dwellings inside. Buildings that the census withholds are not on the map; see /places.",
+            [(key, build.STOCK)],
+            f"Building stock of {entry['name']} ({what})",
+            f"Units of the stock: {what}. {_warning(entry)}{MODELLED} {ON_CELLS} {_not_brought(entry)}",
             columns.STOCK,
-            CENSUS,
-            11 if self.release.places[key]["kind"] == "region" else 10,
+            self._sources(key),
+            BUILDING_ZOOM if _footprints(entry) else 10,
         )
+
+    def _cells(self, key: str) -> Layer:
+        entry = self.release.places[key]
+        return self._read(
+            f"{key}.cells",
+            [(key, build.CELLS)],
+            f"Building stock of {entry['name']} on cells of 200 m",
+            f"Sums of the stock ({_what(entry)}) on the INSPIRE grid. {_warning(entry)}{MODELLED} {ON_CELLS}",
+            columns.CELLS,
+            self._sources(key),
+            10,
+        )
+
+    def _sources(self, key: str) -> tuple[str, ...]:
+        """Sources behind the figures of a municipality, its own first."""
+        entry = self.release.places[key]
+        own = [source["source_id"] for source in entry["own_sources"]]
+        osm = ["osm"] if entry["fetched"] or self.release.file(key, "green.parquet").is_file() else []
+        balance = ["klimawatch"] if entry["inventory"]["edition"].startswith("city") else []
+        return (*own, *osm, *CENSUS, *balance)
 
     def _scenario(self, key: str, theme: str) -> Layer:
         """Result of the standard retrofit programme on the layer of a theme, one column for each target year."""
@@ -180,8 +286,8 @@ class Catalogue:
         kept = tuple(c for c in base.columns if c.name in KEPT_IN_SCENARIO)
 
         def values() -> pa.Table:
-            result = impact(self.planning(key), [Placement()])
-            figures = result.by_unit() if theme == "stock" else result.by_area(base, theme)
+            result = impact(self.planning(key, coarse=theme == "cells"), [Placement()])
+            figures = result.by_unit() if theme in {"stock", "cells"} else result.by_area(base, theme)
             table = base.table.select([c.name for c in kept])
             for column in columns.IMPACT:
                 table = table.append_column(column.name, pa.array(figures[column.name], from_pandas=True))

@@ -31,7 +31,7 @@ class Column:
     in_tiles: bool = True
 
 
-ID = Column("unit_id", "", "Census cell (INSPIRE)", "Zensuszelle (INSPIRE)", in_tiles=False)
+ID = Column("unit_id", "", "Building, or census cell (INSPIRE)", "Gebäude oder Zensuszelle (INSPIRE)", in_tiles=False)
 AGS = Column("ags", "", "Municipal key (AGS)", "Amtlicher Gemeindeschlüssel")
 NAME = Column("name", "", "Name", "Name")
 SECTOR_COLUMNS = (
@@ -72,7 +72,25 @@ SOCIAL = (
 )
 GRADE = Column("data_grade", "A-D", "Data grade", "Datengüte", "derived")
 
-STOCK = (
+_BAND = ("5 % quantile", "median", "95 % quantile"), ("5-%-Quantil", "Median", "95-%-Quantil")
+
+
+def _bands(name: str, en: str, de: str) -> tuple[Column, ...]:
+    """Declare the band of a figure."""
+    return tuple(
+        Column(f"{name}_{q}", "t CO2e/a", f"{en}, {word_en}", f"{de}, {word_de}", "modelled", in_tiles=False)
+        for q, word_en, word_de in zip(("p05", "p50", "p95"), *_BAND, strict=True)
+    )
+
+
+PLACED = Column(
+    "t_co2e_placed",
+    "t CO2e/a",
+    "of which placed on buildings, streets, land",
+    "davon auf Gebäuden, Straßen, Flächen verortet",
+    "modelled",
+)
+CELLS = (
     ID,
     AGS,
     Column("area_id", "", "District, else municipality", "Bezirk, sonst Gemeinde"),
@@ -84,8 +102,23 @@ STOCK = (
     Column("t_co2e_power", "t CO2e/a", "Emissions of household power", "Emissionen des Haushaltsstroms", "modelled"),
     SECTOR_COLUMNS[0],
     PER_HEAD,
+    Column("floor_area_m2", "m²", "Floor area of other uses", "Nutzfläche anderer Nutzungen", "modelled"),
+    Column(
+        "t_co2e_other",
+        "t CO2e/a",
+        "Emissions of trade, industry, municipal buildings",
+        "Emissionen von Gewerbe, Industrie, kommunalen Gebäuden",
+        "modelled",
+    ),
     *SOCIAL,
     GRADE,
+)
+STOCK = (
+    *CELLS,
+    Column("use", "", "Use (cell: residential buildings of a census cell)", "Nutzung (cell: Zensuszelle)", "derived"),
+    Column("building_type", "", "Building type (TABULA)", "Gebäudetyp (TABULA)", "modelled"),
+    Column("storeys", "", "Storeys", "Geschosse", "modelled"),
+    *_bands("t_co2e_households", "Emissions of households", "Emissionen der Haushalte"),
 )
 DISTRICTS = (
     AGS,
@@ -95,8 +128,11 @@ DISTRICTS = (
     Column("area_km2", "km²", "Area", "Fläche", "derived"),
     *HOUSING,
     *SECTOR_COLUMNS,
-    Column("t_co2e_placed", "t CO2e/a", "of which placed on buildings", "davon auf Gebäuden verortet", "modelled"),
+    PLACED,
     Column("t_co2e_spread", "t CO2e/a", "of which spread without a place", "davon ohne Ort verteilt", "modelled"),
+    Column("t_co2e_motorways", "t CO2e/a", "of which motorways", "davon Autobahnen", "modelled"),
+    Column("t_co2_ets", "t CO2/a", "EU ETS sites, beside the balance", "EU-ETS-Anlagen, neben der Bilanz"),
+    *_bands("t_co2e", "Emissions, all sectors", "Emissionen, alle Sektoren"),
     PER_HEAD,
     *SOCIAL,
     GRADE,
@@ -120,7 +156,7 @@ MUNICIPALITIES = (
     Column("blue_share", "0-1", "Share of water", "Anteil Wasserfläche", "derived"),
     Column("pv_kw", "kW", "Photovoltaics installed", "Photovoltaik installiert"),
     *SECTOR_COLUMNS,
-    Column("t_co2e_placed", "t CO2e/a", "of which placed on buildings", "davon auf Gebäuden verortet", "modelled"),
+    PLACED,
     Column("t_co2e_per_head", "t CO2e per head and year", "Emissions per head", "Emissionen pro Kopf", "modelled"),
     PER_HEAD,
     Column("t_co2_ets", "t CO2/a", "EU ETS sites, beside the balance", "EU-ETS-Anlagen, neben der Bilanz"),

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import shapely
 
 from data.schema import AGES
 from geo.arrays import FloatArray, IntArray, sum_by
+from geo.columns import Polygons
+from geo.coverage import Coverage
 from geo.errors import Problem
 from geo.measures import uptake
-from geo.transfer import area_shares
 from layers.columns import IMPACT_YEARS
 from layers.errors import PlacementError
 from layers.layer import Layer
@@ -29,8 +29,10 @@ class Impact:
     ----------
     uptake
         Share reached in each year, shape (placements, years).
-    treated_m2, saving_kwh
-        Living area and heat saved by unit at full uptake, shape (placements, units).
+    treated_m2
+        Living area treated by unit at full uptake, shape (placements, units).
+    saving_kwh
+        Heat saved by unit and carrier at full uptake, shape (placements, units, carriers).
     invest_eur_m2
         Cost of a m² of living area, prices of `price_year`.
     """
@@ -45,18 +47,11 @@ class Impact:
     @property
     def saved_kwh(self) -> FloatArray:
         """Heat saved by carrier and year in kWh/a, shape (carriers, years)."""
-        by_carrier = self._fractions().T @ self.saving_kwh.T
-        return np.asarray(by_carrier @ self.uptake)
-
-    def _fractions(self) -> FloatArray:
-        """Share of each carrier in a unit's heat, shape (units, carriers)."""
-        plan = self.planning
-        heat = plan.heat_kwh[:, None]
-        return np.divide(plan.kwh[:, :-1], heat, out=np.zeros_like(plan.kwh[:, :-1]), where=heat > 0)
+        return np.asarray(self.saving_kwh.sum(axis=1).T @ self.uptake)
 
     def _per_unit(self, by_carrier: FloatArray) -> FloatArray:
         """Weigh each unit's saving at full uptake by a figure per carrier and kWh; shape (placements, units)."""
-        return np.asarray(self.saving_kwh * (self._fractions() @ by_carrier))
+        return np.asarray(self.saving_kwh @ by_carrier)
 
     def by_unit(self) -> dict[str, FloatArray]:
         """Columns of `layers.columns.IMPACT` for each stock unit."""
@@ -141,7 +136,7 @@ def impact(planning: Planning, placements: Sequence[Placement]) -> Impact:
         maximum = measures[placement.measure]["uptake_max"] if placement.uptake is None else placement.uptake
         curves.append(uptake(YEARS, start=placement.start, end=placement.end, maximum=maximum))
         treated.append(planning.existing_m2[:, ages].sum(axis=1) * share)
-        saving.append(planning.saving_kwh[:, ages].sum(axis=1) * share)
+        saving.append(planning.saving_kwh(placement.ages) * share[:, None])
         reached += share[:, None] * ages * maximum
     twice = reached > 1 + 1e-9
     if twice.any():
@@ -201,9 +196,10 @@ def _check(where: str, placement: Placement, measures: dict[str, Any]) -> list[P
 def _share_of_units(planning: Planning, placement: Placement, i: int, problems: list[Problem]) -> FloatArray:
     if placement.geometry is None:
         return np.ones(len(planning.units))
-    shares = area_shares(planning.shapes, gpd.GeoSeries([placement.geometry], crs=planning.shapes.crs))
-    if not shares.covered.any():
+    drawn = Polygons.from_shapely(np.array([placement.geometry], dtype=object), planning.shapes.crs)
+    covered = Coverage(drawn).overlaps(planning.shapes).covered()
+    if not covered.any():
         problems.append(
             Problem(f"placement {i}, geometry", f"meets no stock unit of {planning.name}", "Draw inside the place.")
         )
-    return np.clip(shares.covered, 0, 1)
+    return np.clip(covered, 0, 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -14,6 +13,8 @@ import shapely
 from data.factors import Factors
 from data.schema import AGES, CARRIERS
 from geo.arrays import FloatArray
+from geo.carriers import Carriers
+from geo.columns import Polygons
 from geo.paths import along_years
 from layers.layer import Layer
 from layers.release import Release
@@ -60,29 +61,33 @@ class Planning:
     units
         `ags`, `area_id`, `people`, `living_area_m2`, `social_index` of the stock units.
     shapes
-        Their polygons, place's CRS.
+        Their outlines, place's CRS.
     kwh
         Final energy by unit and column of `carriers`, kWh/a, in the balance; the last column is household power.
     balance_kwh
         The same with the remainder of each municipality spread as its placed part: sums to the balance.
-    heat_kwh, saving_kwh, existing_m2
-        Heat of all carriers, shape (units,); saving of a full retrofit and eligible living area, shape (units, ages).
-    withheld_saving_kwh, withheld_existing_m2
-        The same for what the census withholds, by age: it has no place and takes no part.
+    saving_useful_kwh, existing_m2
+        Useful heat that a full retrofit saves, and eligible living area, shape (units, ages).
+    who_burns
+        Model of the carriers by age and unit: splits useful heat.
+    eta
+        Efficiency of the heating by carrier: useful over final energy.
+    withheld_existing_m2
+        Eligible living area that the census withholds, by age: it has no place and takes no part.
     """
 
     place: str
     name: str
     release: Release
     units: pd.DataFrame
-    shapes: gpd.GeoSeries
+    shapes: Polygons
     carriers: tuple[str, ...]
     kwh: FloatArray
     balance_kwh: FloatArray
-    heat_kwh: FloatArray
-    saving_kwh: FloatArray
+    saving_useful_kwh: FloatArray
     existing_m2: FloatArray
-    withheld_saving_kwh: FloatArray
+    who_burns: Carriers
+    eta: FloatArray
     withheld_existing_m2: FloatArray
     ef_g_kwh: FloatArray
     eur_kwh: FloatArray
@@ -105,7 +110,12 @@ class Planning:
             placed.append(kwh)
             spread.append(kwh * np.divide(total, kwh.sum(axis=0), out=np.ones_like(total), where=kwh.sum(axis=0) > 0))
         kwh = np.vstack(placed)
-        saving = [matrix(t, [f"saving_kwh_a_{a}" for a in AGES]) for t in potentials]
+        saving = [matrix(t, [f"saving_useful_kwh_a_{a}" for a in AGES]) for t in potentials]
+        tilt = [matrix(t, [f"tilt_{c}" for c in carriers])[:-1] for t in potentials]
+        eta = pd.DataFrame(release.manifest["heating_systems"]).set_index("carrier")["eta"]
+        propensity = pd.DataFrame(release.manifest["carriers_by_age"]).pivot_table(
+            index="census_age", columns="carrier", values="propensity"
+        )
         existing = [matrix(t, [f"existing_m2_{a}" for a in AGES]) for t in potentials]
         names = ["ags", "area_id", "people", "living_area_m2", "social_index"]
         nodes = pd.DataFrame(release.manifest["factors"]["nodes"])
@@ -117,18 +127,23 @@ class Planning:
             name,
             release,
             stock.table.select(names).to_pandas(),
-            gpd.GeoSeries(stock.polygons.to_shapely(), crs=stock.polygons.crs),
+            stock.polygons,
             carriers,
             kwh,
             np.vstack(spread),
-            kwh[:, :-1].sum(axis=1),
             np.vstack([s[:-1] for s in saving]),
             np.vstack([e[:-1] for e in existing]),
-            np.sum([s[-1] for s in saving], axis=0),
+            Carriers(propensity.loc[list(AGES), list(carriers)].to_numpy(np.float64), np.vstack(tilt), 0),
+            eta[list(carriers)].to_numpy(np.float64),
             np.sum([e[-1] for e in existing], axis=0),
             np.stack([ef.g_kwh(c, YEARS) for c in energies]),
             np.stack([_prices(prices, c) for c in energies]),
         )
+
+    def saving_kwh(self, ages: Sequence[str]) -> FloatArray:
+        """Final energy that a full retrofit of some age classes saves, shape (units, carriers), kWh/a."""
+        chosen = np.isin(AGES, ages)
+        return self.who_burns.split(self.saving_useful_kwh * chosen) / self.eta
 
 
 def _household_kwh(balance: pa.Table, carriers: Sequence[str]) -> FloatArray:

@@ -14,9 +14,9 @@ from geo.errors import InputError
 
 def test_by_hand_two_ages_two_carriers() -> None:
     """Old buildings are nine times as likely to burn oil: with equal totals, 3/4 of the oil is in them."""
-    fitted = fit_carriers([[10.0, 0], [0, 10]], [[1, 9], [1, 1]], np.ones((2, 2)), [10, 10])
+    fitted = fit_carriers([[10.0, 0.0], [0.0, 10.0]], [[1, 9], [1, 1]], np.ones((2, 2)), [10, 10])
     # odds ratio 9 between the two rows, both margins 10: x/(10-x) squared is 9
-    assert fitted.split([[10.0, 0], [0, 10]]) == pytest.approx(np.array([[2.5, 7.5], [7.5, 2.5]]))
+    assert fitted.split([[10.0, 0.0], [0.0, 10.0]]) == pytest.approx(np.array([[2.5, 7.5], [7.5, 2.5]]))
 
 
 @given(data=st.data())
@@ -24,9 +24,11 @@ def test_it_is_iterative_proportional_fitting(data: st.DataObject) -> None:
     """Differs from the plain table of (unit, age) x carrier if the shortcut by factors went wrong."""
     n, ages, carriers = (data.draw(st.integers(1, 4)) for _ in range(3))
     numbers = st.floats(0.05, 20)
-    draw = lambda *shape: np.array(  # noqa: E731
-        data.draw(st.lists(numbers, min_size=int(np.prod(shape)), max_size=int(np.prod(shape))))
-    ).reshape(shape)
+
+    def draw(*shape: int) -> np.ndarray:
+        size = int(np.prod(shape))
+        return np.array(data.draw(st.lists(numbers, min_size=size, max_size=size))).reshape(shape)
+
     heat, seed, local, totals = draw(n, ages), draw(ages, carriers), draw(n, carriers), draw(carriers)
     fitted = fit_carriers(heat, seed, local, totals)
     goal = totals / totals.sum() * heat.sum()
@@ -39,16 +41,16 @@ def test_it_is_iterative_proportional_fitting(data: st.DataObject) -> None:
 
 def test_a_carrier_is_only_where_it_can_be_had() -> None:
     local = np.array([[1.0, 0], [1, 1]])
-    split = fit_carriers([[5.0], [5]], [[1, 1]], local, [7, 3]).split([[5.0], [5]])
+    split = fit_carriers([[5.0], [5.0]], [[1, 1]], local, [7, 3]).split([[5.0], [5.0]])
     assert split == pytest.approx(np.array([[5, 0], [2, 3]]))
 
 
 def test_impossible_totals_are_named() -> None:
     """Would break if more district heat than the network's buildings use were put anywhere without a word."""
     with pytest.raises(InputError, match=r"totals\[1\]: cannot be reached"):
-        fit_carriers([[5.0], [5]], [[1, 1]], [[1, 0], [1, 1]], [3, 7])
+        fit_carriers([[5.0], [5.0]], [[1, 1]], [[1, 0], [1, 1]], [3, 7])
     with pytest.raises(InputError) as caught:
-        fit_carriers([[5.0], [5]], [[1, 1]], [[0, 0], [1, 0]], [3, 7])
+        fit_carriers([[5.0], [5.0]], [[1, 1]], [[0, 0], [1, 0]], [3, 7])
     assert [p.where for p in caught.value.problems] == ["local[0]", "totals[1]"]
 
 

@@ -12,14 +12,16 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
+from pyproj import CRS
 
 from data import figures as built_in
 from data.errors import TableError, UnknownPlaceError
 from data.factors import factors
 from data.figures import Figures
-from data.inventory import inventory
+from data.inventory import Inventory, inventory
 from data.place import find, places
 from data.schema import SCHEMAS
+from data.stock import empty
 
 
 @pytest.fixture
@@ -170,9 +172,15 @@ def test_the_grid_factor_follows_the_year(figures: Figures) -> None:
     assert ef.g_kwh("electricity", [2018, 2030, 2045, 2060]).tolist() == [544, 140, 15, 15]
 
 
+def balance_of(key: str, figures: Figures) -> Inventory:
+    """Balance of a municipality of the table: it needs no stock."""
+    place = places(figures)[key]
+    return inventory(place, figures, factors(figures["emission_factors"]), empty(CRS.from_user_input(place.crs)))
+
+
 def test_households_of_a_published_balance_sum_to_it(figures: Figures) -> None:
     """Dortmund 2018: 1,331.88 kt; the carriers are modelled, their sum is not."""
-    balance = inventory("05913000", figures, factors(figures["emission_factors"]))
+    balance = balance_of("05913000", figures)
     assert balance.total("households") == pytest.approx(1_331_880, rel=1e-12)
     assert balance.total() == pytest.approx(4_123_340, rel=1e-12)
     assert 0.7 < balance.scale < 1.3
@@ -180,9 +188,8 @@ def test_households_of_a_published_balance_sum_to_it(figures: Figures) -> None:
 
 def test_the_fallback_per_head_stays_in_the_published_range(figures: Figures) -> None:
     """Household energy per head must land where Dortmund and Essen are: 1.75 to 2.30 t."""
-    ef = factors(figures["emission_factors"])
     for ags, people in figures["municipalities"][["ags", "population"]].itertuples(index=False):
-        balance = inventory(ags, figures, ef)
+        balance = balance_of(ags, figures)
         assert 1.75 < balance.total("households") / people < 2.30
         assert 2 <= balance.total() / people <= 40
 

@@ -36,11 +36,11 @@ def test_need_and_every_step_of_the_worked_buildings(vector: Callable[[str], Any
         given["HeatingDays"],
         given["Theta_e"],
         given["theta_i"],
-        tuple(given[f"I_Sol_{o}"] for o in ("Hor", "East", "South", "West", "North")),  # type: ignore[arg-type]
+        tuple(given[f"I_Sol_{o}"] for o in ("Hor", "East", "South", "West", "North")),
     )
     found = seasonal_need(
         [Element(e["area_m2"], e["u_w_m2k"], e["b"]) for e in given["elements"]],
-        tuple(given[f"A_Window_{o}"] for o in ("Horizontal", "East", "South", "West", "North")),  # type: ignore[arg-type]
+        tuple(given[f"A_Window_{o}"] for o in ("Horizontal", "East", "South", "West", "North")),
         reference_m2=given["A_C_Ref"],
         small=".SFH." in case["code"] or ".TH." in case["code"],
         bridges_w_m2k=given["delta_U_ThermalBridging"],

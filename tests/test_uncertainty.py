@@ -62,7 +62,7 @@ def test_independent_errors_shrink_with_the_number_of_units() -> None:
 
 def test_nothing_to_share_is_refused() -> None:
     with pytest.raises(InputError, match="all 0"):
-        draw([0.0], total=1, sd_units=[0.1], sd_total=0, zone=np.zeros(1, np.int64), zones=1, keys=keys_of(["a"]), seed=0)
+        draw([0.0], total=1, sd_units=[0.1], sd_total=0, zone=np.array([0]), zones=1, keys=keys_of(["a"]), seed=0)
 
 
 def test_deviations_of_factors_combine() -> None:

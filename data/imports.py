@@ -1,0 +1,399 @@
+"""A city's own files, read by its `place.toml`: cleaned, counted, kept as columns beside the releases.
+
+All problems of all files are collected before anything is refused, and nothing is written unless everything could be
+read; what can be mended is mended and stands in the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import CRS
+
+from data import citygml, osm_file, spreadsheet, vector
+from data.clean import MAX_FOOTPRINT_M2, clean, zoning
+from data.errors import ImportedError
+from data.inputs import INPUTS
+from data.place import FILE, BuildingsFile, File, Place
+from data.report import Line, Report
+from geo.errors import Problem, RevierError
+
+OSM_LAYERS = ("buildings", "streets", "landuse", "green", "blue")
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class Imports:
+    """What a city brought, clean and in the place's CRS; None where it brought nothing.
+
+    Attributes
+    ----------
+    boundary
+        One row.
+    districts
+        One frame for each level.
+    buildings
+        Columns of `INPUTS["buildings"]`, and `data_grade`.
+    streets, landuse, sites, green, blue
+        Columns of `INPUTS`; green and blue as `data.osm` gives them.
+    inventory, indicators
+        Tables.
+    report
+        What became of every feature.
+    sources
+        Rows as in `sources.csv`, one for each file that states its source.
+    hashes
+        sha256 of every file read.
+    """
+
+    boundary: gpd.GeoDataFrame | None = None
+    districts: tuple[gpd.GeoDataFrame, ...] = ()
+    buildings: gpd.GeoDataFrame | None = None
+    streets: gpd.GeoDataFrame | None = None
+    landuse: gpd.GeoDataFrame | None = None
+    sites: gpd.GeoDataFrame | None = None
+    green: gpd.GeoDataFrame | None = None
+    blue: gpd.GeoDataFrame | None = None
+    inventory: pd.DataFrame | None = None
+    indicators: pd.DataFrame | None = None
+    report: Report = field(default_factory=Report)
+    sources: tuple[dict[str, Any], ...] = ()
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def outline(self) -> shapely.Geometry | None:
+        """Outline of the place: its boundary, else all its districts together."""
+        if self.boundary is not None:
+            return shapely.union_all(self.boundary.geometry.to_numpy())
+        return shapely.union_all(self.districts[0].geometry.to_numpy()) if self.districts else None
+
+
+def read(place: Place, *, outline: shapely.Geometry | None = None) -> Imports:
+    """Read all files of a place.
+
+    Parameters
+    ----------
+    place
+        As `data.place.load` gives it.
+    outline
+        Outline to use where the place brings neither boundary nor districts, in its CRS.
+
+    Raises
+    ------
+    ImportedError
+        Every problem of every file that cannot be used; see also `survey`.
+    """
+    imports, problems = survey(place, outline=outline)
+    if problems:
+        raise ImportedError(problems)
+    return imports
+
+
+def survey(place: Place, *, outline: shapely.Geometry | None = None) -> tuple[Imports, list[Problem]]:
+    """Read all files of a place as far as they go: what is usable, and all problems. For `revier doctor`."""
+    reader = _Reader(place, outline)
+    return reader.everything(), reader.problems
+
+
+class _Reader:
+    """Reads one place, collecting problems instead of ending at the first."""
+
+    def __init__(self, place: Place, outline: shapely.Geometry | None) -> None:
+        self.place = place
+        self.crs = CRS.from_user_input(place.crs)
+        self.report = Report()
+        self.problems: list[Problem] = []
+        self.given_outline = outline
+
+    def everything(self) -> Imports:
+        place = self.place
+        boundary = self._layer("boundary", [place.boundary] if place.boundary else [], None)
+        self.outline: shapely.Geometry | None = None
+        if boundary is not None and len(boundary):
+            self.outline = shapely.union_all(boundary.geometry.to_numpy())
+        districts = self._districts()
+        if self.outline is None and self.given_outline is None and districts:
+            self.outline = shapely.union_all(districts[0].geometry.to_numpy())
+        self.outline = self.outline if self.outline is not None else self.given_outline
+        osm = self._osm()
+        layers = {
+            name: self._joined(name, self._layer(name, getattr(place, name), self.outline), osm.get(name))
+            for name in ("streets", "landuse", "sites")
+        }
+        return Imports(
+            boundary=boundary,
+            districts=tuple(districts),
+            buildings=self._buildings(osm.get("buildings")),
+            **layers,
+            green=osm.get("green"),
+            blue=osm.get("blue"),
+            inventory=self._table("inventory", [place.inventory] if place.inventory else []),
+            indicators=self._table("indicators", place.indicators),
+            report=self.report,
+            sources=tuple(self._sources()),
+            hashes={f.file: _sha256(place.folder / f.file) for f in place.files() if (place.folder / f.file).is_file()},
+        )
+
+    def _try(self, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the work gives
+        try:
+            return work()
+        except RevierError as error:
+            self.problems += error.problems or [Problem(self.place.key, str(error), "See the message.")]
+            return None
+
+    def _vector(self, file: File) -> gpd.GeoDataFrame:
+        path = self.place.folder / file.file
+        if path.suffix == ".parquet":
+            frame = gpd.read_parquet(path)
+            return frame.rename(columns={theirs: ours for ours, theirs in file.columns.items()})
+        return vector.read(path, layer=file.layer, columns=file.columns, values=file.values, crs=file.crs)
+
+    def _layer(self, name: str, files: Sequence[File], outline: shapely.Geometry | None) -> gpd.GeoDataFrame | None:
+        """Read, clean and join the files of one layer."""
+        frames = []
+        for file in files:
+            if not (self.place.folder / file.file).is_file():
+                continue  # said when the place was read
+            frame = self._try(partial(self._read_layer, name, file, outline))
+            if frame is not None:
+                frames.append(frame)
+        return _concat(frames)
+
+    def _read_layer(self, name: str, file: File, outline: shapely.Geometry | None) -> gpd.GeoDataFrame:
+        raw = _numbered(self._vector(file), INPUTS[name].key, file)
+        return clean(raw, INPUTS[name], where=_where(file), crs=self.crs, outline=outline, report=self.report)
+
+    def _districts(self) -> list[gpd.GeoDataFrame]:
+        levels = []
+        for file in self.place.districts:
+            frame = self._layer("districts", [file], None)
+            if frame is not None and len(frame):
+                zoning(frame, self.outline or self.given_outline, where=_where(file), report=self.report)
+                levels.append(frame)
+        return levels
+
+    def _osm(self) -> dict[str, gpd.GeoDataFrame]:
+        file = self.place.osm
+        if file is None or not (self.place.folder / file.file).is_file():
+            return {}
+        found = self._try(
+            lambda: osm_file.read_file(
+                self.place.folder / file.file, OSM_LAYERS, self.report, boundary=self._area(), crs=self.crs
+            )
+        )
+        return {name: frame for name, frame in (found or {}).items() if len(frame)}
+
+    def _area(self) -> gpd.GeoDataFrame | None:
+        return None if self.outline is None else gpd.GeoDataFrame(geometry=[self.outline], crs=self.crs)
+
+    def _buildings(self, from_osm: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
+        """Read all footprints, the best grade first; what a better source holds already is dropped."""
+        frames = []
+        if from_osm is not None and self.place.osm is not None:
+            frames.append(self._clean_buildings(from_osm, f"{self.place.osm.file}, buildings, checked", "B"))
+        for file in self.place.buildings:
+            if file.kind == "modelled" or not (self.place.folder / file.file).is_file():
+                continue
+            raw = self._try(partial(self._footprints, file))
+            if raw is not None:
+                frames.append(self._clean_buildings(raw, f"{_where(file)}, checked", file.data_grade))
+        kept: list[gpd.GeoDataFrame] = []
+        for where, frame in sorted((f for f in frames if f is not None), key=lambda f: str(f[1]["data_grade"].min())):
+            kept.append(self._beyond(kept, frame, where))
+        return _concat(kept)
+
+    def _footprints(self, file: BuildingsFile) -> gpd.GeoDataFrame:
+        path = self.place.folder / file.file
+        if file.kind == "citygml":
+            return citygml.read(path, self.report)
+        if file.kind == "osm":
+            return osm_file.read_file(path, ("buildings",), self.report, boundary=self._area(), crs=self.crs)[
+                "buildings"
+            ]
+        return _numbered(self._vector(file), "building_id", file)
+
+    def _clean_buildings(self, raw: gpd.GeoDataFrame, where: str, grade: str) -> tuple[str, gpd.GeoDataFrame] | None:
+        if "use" not in raw:
+            raw = raw.assign(use="unknown")
+        frame = self._try(
+            lambda: clean(
+                raw,
+                INPUTS["buildings"],
+                where=where,
+                crs=self.crs,
+                outline=self.outline,
+                report=self.report,
+                max_area_m2=MAX_FOOTPRINT_M2,
+            )
+        )
+        return None if frame is None else (where, frame.assign(data_grade=grade))
+
+    def _beyond(self, better: list[gpd.GeoDataFrame], frame: gpd.GeoDataFrame, where: str) -> gpd.GeoDataFrame:
+        """Keep the footprints that no better source covers."""
+        if not better or not len(frame):
+            return frame
+        known = np.concatenate([b.geometry.to_numpy() for b in better])
+        shapes = frame.geometry.to_numpy()
+        mine, theirs = shapely.STRtree(known).query(shapes, predicate="intersects")
+        shared = np.zeros(len(frame))
+        np.add.at(shared, mine, shapely.area(shapely.intersection(shapes[mine], known[theirs])))
+        twice = shared > 0.3 * shapely.area(shapes)
+        again = f"{where}, against better sources"
+        ids = frame["building_id"].to_numpy(dtype=object)
+        self.report.add(again, "that a source of a better grade holds too", ids[twice], "dropped")
+        self.report.count(again, len(frame), int((~twice).sum()))
+        return frame[~twice].reset_index(drop=True)
+
+    def _joined(
+        self, name: str, own: gpd.GeoDataFrame | None, from_osm: gpd.GeoDataFrame | None
+    ) -> gpd.GeoDataFrame | None:
+        """Take the city's own layer where it brings one, else that of OpenStreetMap."""
+        if own is not None or from_osm is None or self.place.osm is None:
+            return own
+        # the file's own counts stand under its layer; these are what the schema and the outline leave of them
+        where = f"{self.place.osm.file}, {name}, checked"
+        frame: gpd.GeoDataFrame | None = self._try(
+            lambda: clean(from_osm, INPUTS[name], where=where, crs=self.crs, outline=self.outline, report=self.report)
+        )
+        return frame
+
+    def _table(self, name: str, files: Sequence[File]) -> pd.DataFrame | None:
+        frames = []
+        for file in files:
+            path = self.place.folder / file.file
+            if not path.is_file():
+                continue
+            found = self._try(
+                partial(
+                    spreadsheet.read,
+                    path,
+                    INPUTS[name],
+                    key=INPUTS[name].key,
+                    columns=file.columns or None,
+                    sheet=file.layer,
+                    decimal=file.decimal,
+                    encoding=file.encoding,
+                    report=self.report,
+                )
+            )
+            if found is None:
+                continue
+            table, problems = found
+            self.problems += problems
+            frames.append(table)
+        return pd.concat(frames, ignore_index=True) if frames else None
+
+    def _sources(self) -> list[dict[str, Any]]:
+        rows = []
+        for i, file in enumerate(f for f in self.place.files() if f.source is not None):
+            stated = file.source.model_dump() if file.source else {}
+            rows.append({"source_id": f"{self.place.key}-{i + 1}", "file": file.file, **stated})
+        return rows
+
+
+def save(imports: Imports, place: Place, settings: Path, folder: Path) -> None:
+    """Keep the imports of a place, replacing an earlier import as a whole.
+
+    Parameters
+    ----------
+    imports
+        As `read` gave them.
+    place
+        Whose they are.
+    settings
+        Its `place.toml`, kept beside them.
+    folder
+        ``home/imported/{key}``; never half-written, an interruption leaves the old one.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
+        staged = Path(name) / "new"
+        staged.mkdir()
+        for item in fields(Imports):
+            value = getattr(imports, item.name)
+            frames = value if item.name == "districts" else [value]
+            for i, frame in enumerate(frames):
+                if isinstance(frame, pd.DataFrame):
+                    frame.to_parquet(staged / f"{item.name}{i if item.name == 'districts' else ''}.parquet")
+        shutil.copyfile(settings, staged / FILE)
+        record = {
+            "place": place.key,
+            "report": imports.report.document(),
+            "sources": list(imports.sources),
+            "hashes": imports.hashes,
+            "settings": _sha256(settings),
+            "files": {path.name: _sha256(path) for path in sorted(staged.iterdir())},
+        }
+        (staged / REPORT).write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")
+        if folder.exists():
+            folder.rename(Path(name) / "old")
+        staged.rename(folder)
+
+
+def load(folder: Path) -> Imports | None:
+    """Load what `save` kept; None where nothing was imported."""
+    if not (folder / REPORT).is_file():
+        return None
+    record = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    found: dict[str, Any] = {}
+    for item in fields(Imports):
+        path = folder / f"{item.name}.parquet"
+        if path.is_file():
+            table = item.name in {"inventory", "indicators"}
+            found[item.name] = pd.read_parquet(path) if table else gpd.read_parquet(path)
+    levels = sorted(folder.glob("districts*.parquet"))
+    report = Report(
+        [Line(**{**line, "examples": tuple(line["examples"])}) for line in record["report"]["lines"]],
+        {where: (counts["in"], counts["out"]) for where, counts in record["report"]["counted"].items()},
+    )
+    return Imports(
+        **found,
+        districts=tuple(gpd.read_parquet(path) for path in levels),
+        report=report,
+        sources=tuple(record["sources"]),
+        hashes=record["hashes"],
+    )
+
+
+def hashes(folder: Path) -> dict[str, str] | None:
+    """Return the hashes of the files of an import, without reading its frames; None where nothing was imported."""
+    if not (folder / REPORT).is_file():
+        return None
+    found: dict[str, str] = json.loads((folder / REPORT).read_text(encoding="utf-8"))["hashes"]
+    return found
+
+
+def _where(file: File) -> str:
+    return f"{file.file}, layer {file.layer}" if file.layer else file.file
+
+
+def _numbered(frame: gpd.GeoDataFrame, key: str, file: File) -> gpd.GeoDataFrame:
+    """Give buildings and streets that have no key of their own their number in the file."""
+    if key in frame or key not in {"building_id", "street_id"}:
+        return frame
+    return frame.assign(**{key: [f"{Path(file.file).stem}.{i + 1}" for i in range(len(frame))]})
+
+
+def _concat(frames: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame | None:
+    if not frames:
+        return None
+    return frames[0] if len(frames) == 1 else gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=frames[0].crs)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
