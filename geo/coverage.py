@@ -1,29 +1,33 @@
 """Zones as an index: which zone holds a point, and exactly how much of a polygon lies in which zone.
 
-A grid over the zones knows, for each cell, whether it lies wholly in one zone; only what meets a boundary is computed.
-Areas come from Green's theorem: the boundary of an intersection is what each polygon's boundary has inside the other;
-no overlay is built. Whatever comes closer than a tenth of a micrometre to a coincidence (a vertex on an edge, edges on
-top of each other) is handed to shapely, whose predicates are exact; so the results agree with shapely everywhere.
+A grid over the zones knows, for each cell, whether it lies wholly in one zone; only what meets a boundary is computed,
+from the edges in its cell. Areas come from Green's theorem: the boundary of an intersection is what each polygon's
+boundary has inside the other; no overlay is built. Whatever comes closer than a tenth of a micrometre to a coincidence
+(a vertex on an edge, edges on top of each other) is handed to shapely, whose predicates are exact; so the results agree
+with shapely everywhere.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import shapely
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from geo import coverage_kernels as kernels
-from geo.arrays import FloatArray, IntArray, finite
+from geo.arrays import FloatArray, IntArray, finite, sum_by
 from geo.columns import Polygons
-from geo.coverage_kernels import EPSILON_M, MAX_ZONES, MIXED, NOWHERE, UNSURE
+from geo.coverage_kernels import MIXED, NOWHERE, UNSURE
 from geo.errors import CRSMismatchError, InputError, Problem
 
 MAX_CELLS = 4_000_000
+# zones near one source that are kept room for at first; the few sources with more are computed on their own
+FEW = 4
 
-Int32 = NDArray[np.int32]
+Pairs: TypeAlias = tuple[IntArray, IntArray, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,72 @@ class Overlaps:
 
     def matrix(self, zones: int) -> sparse.csr_array:
         """Shares of each source's area, shape (sources, zones)."""
-        share = self.area_m2 / self.source_area_m2[self.source]
-        return sparse.csr_array((share, (self.source, self.zone)), shape=(len(self.source_area_m2), zones))
+        n = len(self.source_area_m2)
+        start = np.concatenate([[0], np.cumsum(np.bincount(self.source, minlength=n))])
+        return sparse.csr_array((self._share(), self.zone, start), shape=(n, zones))
+
+    def totals(self, values: ArrayLike, zones: int) -> FloatArray:
+        """Sum a figure of the sources by zone, each source's by its shares of area.
+
+        Parameters
+        ----------
+        values
+            One finite number for each source; what lies in no zone is not counted anywhere.
+        zones
+            Number of zones.
+
+        Returns
+        -------
+        FloatArray
+            Shape (zones,); 0 where a zone meets no source.
+        """
+        figure = finite("values", values, size=len(self.source_area_m2))
+        return sum_by(self.zone, self._share() * figure[self.source], zones)
 
     def covered(self) -> FloatArray:
         """Share of each source in any zone: below 1 over a gap or the edge, above 1 where zones overlap."""
         inside = np.bincount(self.source, self.area_m2, minlength=len(self.source_area_m2))
         return np.asarray(inside / self.source_area_m2, dtype=np.float64)
+
+    def _share(self) -> FloatArray:
+        return np.asarray(self.area_m2 / self.source_area_m2[self.source], dtype=np.float64)
+
+
+class Grid:
+    """Square cells over a layer, as `geo.coverage_kernels` describes them.
+
+    Attributes
+    ----------
+    west, south
+        Corner, in the layer's CRS.
+    cell_m, nx, ny
+        Width of the cells; how many there are.
+    arrays
+        What the kernels take: ``cell_m, nx, ny`` and the arrays of `fill`.
+    """
+
+    arrays: tuple[Any, ...]
+
+    def __init__(self, west: float, south: float, cell_m: float, nx: int, ny: int) -> None:
+        self.west, self.south, self.cell_m, self.nx, self.ny = west, south, cell_m, nx, ny
+
+    @classmethod
+    def around(cls, coords: FloatArray, cell_m: float | None = None) -> Grid:
+        """Cover coordinates, shape (points, 2), with cells of a given width, or of one that suits their number."""
+        low, high = coords.min(axis=0), coords.max(axis=0)
+        extent = np.maximum(high - low, 1.0)
+        if cell_m is None:
+            cell_m = float(np.sqrt(extent.prod() / (4 * len(coords))))
+        cell_m = max(cell_m, float(np.sqrt(extent.prod() / MAX_CELLS)), 1e-3)
+        # half a cell of margin keeps every vertex off the rim of the grid
+        west, south = (float(v) for v in low - cell_m / 2)
+        nx, ny = (int(v) + 1 for v in (extent + 2 * cell_m) / cell_m)
+        return cls(west, south, cell_m, nx, ny)
+
+    def fill(self, edges: FloatArray, zone: IntArray, *, closed: bool) -> None:
+        """Sort edges, relative to the corner, into the cells; `closed` if they are the boundaries of zones."""
+        shape = (self.cell_m, self.nx, self.ny)
+        self.arrays = (*shape, *kernels.cells(edges, zone, closed, *shape))
 
 
 class Coverage:
@@ -81,14 +144,11 @@ class Coverage:
             raise InputError(Problem("zones", "are empty", "Give at least one polygon."))
         finite("coordinates of zones", zones.coords)
         self.zones = zones
-        low, high = zones.coords.min(axis=0), zones.coords.max(axis=0)
-        extent = np.maximum(high - low, 1.0)
-        if cell_m is None:
-            cell_m = float(np.sqrt(extent.prod() / (4 * len(zones.coords))))
-        cell_m = max(cell_m, float(np.sqrt(extent.prod() / MAX_CELLS)), 1e-3)
-        # half a cell of margin keeps every vertex off the rim of the grid
-        self._origin = low - cell_m / 2
-        self._grid = _Grid.of(zones, self._origin, cell_m, ((extent + 2 * cell_m) / cell_m).astype(np.int64))
+        self.grid = Grid.around(zones.coords, cell_m)
+        edges, zone = kernels.edges_of(
+            zones.coords, self.grid.west, self.grid.south, zones.rings, zones.parts, zones.rows
+        )
+        self.grid.fill(edges, zone, closed=True)
 
     def locate(self, x_m: ArrayLike, y_m: ArrayLike) -> IntArray:
         """Zone of each point.
@@ -107,7 +167,7 @@ class Coverage:
         x = finite("x_m", x_m)
         y = finite("y_m", y_m, size=x.size)
         out = np.empty(x.size, np.int32)
-        kernels.locate(x - self._origin[0], y - self._origin[1], out, *self._grid.arrays())
+        kernels.locate(x, y, self.grid.west, self.grid.south, out, *self.grid.arrays)
         unsure = np.flatnonzero(out == UNSURE)
         if unsure.size:
             points = shapely.points(x[unsure], y[unsure])
@@ -137,30 +197,35 @@ class Coverage:
             raise CRSMismatchError(
                 Problem("sources", "are in another CRS than the zones", "Reproject them with to_crs.")
             )
-        x, y = sources.coords[:, 0] - self._origin[0], sources.coords[:, 1] - self._origin[1]
-        columns = (x, y, sources.rings, sources.parts, sources.rows)
+        columns = (sources.coords, self.grid.west, self.grid.south, sources.rings, sources.parts, sources.rows)
         label, area = np.empty(len(sources), np.int32), np.empty(len(sources))
-        kernels.labels(*columns, label, area, self._grid.cell_m, self._grid.nx, self._grid.ny, self._grid.pure)
+        kernels.labels(*columns, label, area, *self.grid.arrays[:4])
         flat = np.flatnonzero(~(area > 0))
         if flat.size:
             raise InputError(Problem(f"source {flat[0]}", f"{flat.size} have no area", "Drop them or mend them."))
-        mixed = np.flatnonzero(label == MIXED)
-        zones = np.full((mixed.size, MAX_ZONES), NOWHERE, np.int32)
-        shared = np.zeros((mixed.size, MAX_ZONES))
-        sure = np.empty(mixed.size, np.bool_)
-        kernels.overlaps(mixed, *columns, area, zones, shared, sure, *self._grid.arrays())
-        pure = np.flatnonzero(label >= 0)
-        row, column = np.nonzero((shared > 0) & sure[:, None])
-        unsure = mixed[~sure]
-        by_shapely = self._by_shapely(sources, unsure)
-        source = np.concatenate([pure, mixed[row], by_shapely[0]])
-        zone = np.concatenate([label[pure].astype(np.int64), zones[row, column].astype(np.int64), by_shapely[1]])
-        area_m2 = np.concatenate([area[pure], shared[row, column], by_shapely[2]])
-        # three sorted runs behind each other: a stable sort of one number merges them
-        order = np.argsort(source * len(self.zones) + zone, kind="stable")
-        return Overlaps(source[order], zone[order], area_m2[order], area)
+        crossed = self._crossed(sources, np.flatnonzero(label == MIXED), columns, area)
+        source, zone, area_m2 = kernels.merge(label, area, *crossed)
+        return Overlaps(source, zone, area_m2, area)
 
-    def _by_shapely(self, sources: Polygons, index: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    def _crossed(self, sources: Polygons, index: IntArray, columns: tuple[Any, ...], area: FloatArray) -> Pairs:
+        """Pairs of the sources at `index`, which a boundary may cross, by source and zone."""
+        found: list[Pairs] = []
+        unsure, room = [], FEW
+        while index.size:
+            count = np.empty(index.size, np.int32)
+            zones, shared = np.empty((index.size, room), np.int32), np.zeros((index.size, room))
+            kernels.overlaps(*(index, *columns, area, count, zones, shared, *self.grid.arrays))
+            row, column = np.nonzero((shared > 0) & (count != UNSURE)[:, None])
+            found.append((index[row], zones[row, column], shared[row, column]))
+            unsure.append(index[count == UNSURE])
+            index, room = index[count > room], 16 * room
+        found.append(self._by_shapely(sources, np.concatenate([index, *unsure])))
+        source, zone, area_m2 = (np.concatenate(column) for column in zip(*found, strict=True))
+        # a few sorted runs behind each other: a stable sort of one number merges them
+        order = np.argsort(source * len(self.zones) + zone, kind="stable")
+        return source[order], zone[order].astype(np.int64), area_m2[order]
+
+    def _by_shapely(self, sources: Polygons, index: IntArray) -> Pairs:
         if index.size == 0:
             return index, index, np.zeros(0)
         shapes, zones = sources.take(index).to_shapely(), self.zones.to_shapely()
@@ -168,58 +233,3 @@ class Coverage:
         area = shapely.area(shapely.intersection(shapes[source], zones[zone]))
         kept = area > 0
         return index[source[kept]], zone[kept], area[kept]
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """Cells, and the zones' edges by zone and band of cells. Coordinates are relative to the origin."""
-
-    cell_m: float
-    nx: int
-    ny: int
-    pure: Int32
-    mixed_start: IntArray
-    mixed_zone: Int32
-    ax: FloatArray
-    ay: FloatArray
-    bx: FloatArray
-    by: FloatArray
-    sign: FloatArray
-    band_low: IntArray
-    band_base: IntArray
-    band_start: IntArray
-    band_edge: Int32
-
-    @classmethod
-    def of(cls, zones: Polygons, origin: FloatArray, cell_m: float, shape: IntArray) -> _Grid:
-        nx, ny = int(shape[0]) + 1, int(shape[1]) + 1
-        x, y = zones.coords[:, 0] - origin[0], zones.coords[:, 1] - origin[1]
-        ax, ay, bx, by, sign, zone = kernels.edges(x, y, zones.rings, zones.parts, zones.rows)
-        n = len(zones)
-        low = np.full(n, ny, np.int64)
-        high = np.full(n, -1, np.int64)
-        np.minimum.at(low, zone, ((np.minimum(ay, by) - EPSILON_M) / cell_m).astype(np.int64))
-        np.maximum.at(high, zone, ((np.maximum(ay, by) + EPSILON_M) / cell_m).astype(np.int64))
-        base = np.concatenate([[0], np.cumsum(np.maximum(high - low + 1, 0))]).astype(np.int64)
-        counts = np.zeros(base[-1] + 1, np.int64)
-        kernels.bands(ay, by, zone, low, base, counts, np.empty(0, np.int32), cell_m)
-        start = np.concatenate([[0], np.cumsum(counts[:-1])]).astype(np.int64)
-        band_edge = np.empty(start[-1], np.int32)
-        kernels.bands(ay, by, zone, low, base, start[:-1].copy(), band_edge, cell_m)
-        # one number for a pair of cell and zone: sorting numbers is many times faster than sorting pairs
-        touched = np.unique(kernels.touched_cells(ax, ay, bx, by, zone, cell_m, nx, n))
-        cell = touched // n
-        first = np.searchsorted(cell, np.arange(nx * ny + 1))
-        pure = np.full(nx * ny, NOWHERE, np.int32)
-        pure[cell] = MIXED
-        extra = kernels.fill(pure, first, touched % n, cell_m, nx, ax, ay, bx, by, low, base, start, band_edge)
-        pairs = np.sort(np.concatenate([touched, extra])) if len(extra) else touched
-        mixed_start = np.searchsorted(pairs // n, np.arange(nx * ny + 1)) if len(extra) else first
-        mixed_zone = (pairs % n).astype(np.int32)
-        return cls(cell_m, nx, ny, pure, mixed_start, mixed_zone, ax, ay, bx, by, sign, low, base, start, band_edge)
-
-    def arrays(self) -> tuple[object, ...]:
-        """Return what the kernels take, in their order."""
-        edges = (self.ax, self.ay, self.bx, self.by, self.sign)
-        bands = (self.band_low, self.band_base, self.band_start, self.band_edge)
-        return (self.cell_m, self.nx, self.ny, self.pure, self.mixed_start, self.mixed_zone, edges, bands)

@@ -36,11 +36,12 @@ ON_CELLS = (
     "The census (2011) knows people on 1 km; they are spread by dwellings inside. Buildings that it withholds are not "
     "on the map; see /places."
 )
-BUILDING_ZOOM = 13
+BUILDING_ZOOM = 14
 
 KEPT_IN_SCENARIO = {
     *("unit_id", "ags", "area_id", "district", "name", "geometry_status", "area_km2"),
     *("people", "population", "social_index", "low_income_share"),
+    *("use", "building_type", "data_grade"),
 }
 
 
@@ -53,10 +54,6 @@ def district_themes(entry: dict[str, Any]) -> list[str]:
 
 def _ascii(text: str) -> str:
     return unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
-
-
-def _footprints(entry: dict[str, Any]) -> int:
-    return int(sum(n for grade, n in entry["stock"]["by_grade"].items() if grade != "C"))
 
 
 def _what(entry: dict[str, Any]) -> str:
@@ -257,7 +254,7 @@ class Catalogue:
             f"Units of the stock: {what}. {_warning(entry)}{MODELLED} {ON_CELLS} {_not_brought(entry)}",
             columns.STOCK,
             self._sources(key),
-            BUILDING_ZOOM if _footprints(entry) else 10,
+            BUILDING_ZOOM if entry["stock"]["footprints"] else 10,
         )
 
     def _cells(self, key: str) -> Layer:

@@ -95,15 +95,16 @@ def raster(layer: Layer, column: str) -> tuple[FloatArray, float, float]:
     InputError
         The layer is no grid of cells, or the column is no sum.
     """
-    if "unit_id" not in layer.table.column_names:
-        raise InputError(Problem(layer.id, "is no grid of cells", "Choose a collection of the theme stock."))
+    ids = layer.table["unit_id"].to_pylist() if "unit_id" in layer.table.column_names else [""]
+    if not all(one.startswith("CRS3035RES") for one in ids):
+        raise InputError(Problem(layer.id, "is no grid of cells", "Choose a collection of the theme cells."))
     names = [c.name for c in layer.columns if c.name.startswith(SUMS) and "per_head" not in c.name]
     if column not in names:
         raise InputError(
             Problem("--column", f"'{column}' cannot be put on a raster", f"Use one of {', '.join(names)}.")
         )
     # CRS3035RES200mN{y}E{x}, with the municipality behind a point where a cell is shared
-    corners = [text.split("mN")[1].split(".")[0].split("E") for text in layer.table["unit_id"].to_pylist()]
+    corners = [text.split("mN")[1].split(".")[0].split("E") for text in ids]
     north, east = np.array(corners, dtype=np.int64).T // CELL_M
     values = np.full((north.max() - north.min() + 1, east.max() - east.min() + 1), np.nan)
     at = (north.max() - north, east - east.min())

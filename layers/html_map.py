@@ -14,7 +14,9 @@ import numpy as np
 import orjson
 
 from layers import assets, features
+from geo.errors import Problem
 from layers.catalogue import Catalogue
+from layers.errors import UnknownCollectionError
 from layers.layer import Layer
 from layers.planning import SCENARIO
 from layers.styles import EMISSIONS, MEASURE, SOCIAL, Classes
@@ -47,8 +49,12 @@ def write(catalogue: Catalogue, place: str, path: Path) -> None:
 
 def html(catalogue: Catalogue, place: str) -> str:
     """Return the map as text."""
-    name = catalogue.planning(place).name
-    themes = [t for t in ("municipalities", "districts", "stock") if f"{place}.{t}" in catalogue]
+    entry = catalogue.release.places.get(place)
+    if entry is None:
+        raise UnknownCollectionError(Problem(f"place '{place}'", "does not exist", "See /places for all of them."))
+    name = entry["name"]
+    cells = "cells" if f"{place}.cells" in catalogue else "stock"
+    themes = [t for t in ("municipalities", "districts", cells) if f"{place}.{t}" in catalogue]
     if "municipalities" in themes:
         themes.remove("stock")  # 34,000 cells are for tiles, not for a file that is mailed
     figure = folium.Map(tiles=None, control_scale=True, prefer_canvas=True)
@@ -56,9 +62,11 @@ def html(catalogue: Catalogue, place: str) -> str:
     used: list[Layer] = []
     first = True
     for theme in reversed(themes):
-        base, result = catalogue.layer(f"{place}.{theme}"), catalogue.layer(f"{place}.{theme}.{SCENARIO}")
-        used += [base, result]
-        drawn = [(base, EMISSIONS), (result, MEASURE)] + ([] if theme == "stock" else [(base, SOCIAL)])
+        base = catalogue.layer(f"{place}.{theme}")
+        drawn = [(base, EMISSIONS)] + ([] if theme == cells else [(base, SOCIAL)])
+        if f"{place}.{theme}.{SCENARIO}" in catalogue:
+            drawn.insert(1, (catalogue.layer(f"{place}.{theme}.{SCENARIO}"), MEASURE))
+        used += [layer for layer, _ in drawn]
         for layer, classes in drawn:
             _draw(layer, classes, f"{classes.en} ({theme})", show=first).add_to(figure)
             first = False

@@ -194,6 +194,7 @@ def _entry(
             "units": len(units),
             "n_buildings": float(units.units["n_buildings"].sum()),
             "by_grade": {g: int(n) for g, n in units.units["data_grade"].value_counts().sort_index().items()},
+            "footprints": int((units.units["use"] != CELL).sum()),
             "modelled_footprints": int(((units.units["data_grade"] == "D") & (units.units["use"] != CELL)).sum()),
         },
         "withheld": {

@@ -149,7 +149,7 @@ def test_what_cannot_be_exported_is_refused_with_the_choices(home: Path, tmp_pat
         (["--format", "shp"], "Use one of gpkg, fgb, geojson, csv, parquet, tif"),
         (["--format", "tif", "--column", "heat_kwh_m2a"], "cannot be put on a raster"),
     ):
-        command = ["export", "05913000.stock", "--home", str(home), "--output", str(tmp_path / "x"), *extra]
+        command = ["export", "05913000.cells", "--home", str(home), "--output", str(tmp_path / "x"), *extra]
         result = run.invoke(cli, command, env={"COLUMNS": "300"})
         assert result.exit_code == 2, result.output
         assert says in result.output

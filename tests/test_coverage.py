@@ -130,6 +130,7 @@ def test_unit_squares_by_hand() -> None:
     ]
     assert found.covered().tolist() == pytest.approx([0.5, 1, 0])
     assert found.matrix(2).toarray().tolist() == [pytest.approx([0.25, 0.25]), pytest.approx([1, 0]), [0, 0]]
+    assert found.totals([8, 5, 100], 3).tolist() == pytest.approx([7, 2, 0])
 
 
 def test_gaps_and_overlaps_of_zones_are_seen() -> None:
@@ -159,6 +160,19 @@ def test_a_coverage_of_voronoi_cells_keeps_every_square_metre() -> None:
     assert found.area_m2.sum() == pytest.approx(shapely.area(sources).sum(), rel=1e-12)
     np.testing.assert_allclose(found.covered(), 1, rtol=1e-9)
     assert_same(sources[:300], zones)
+
+
+def test_sources_over_many_zones_and_many_edges_lose_none() -> None:
+    """More zones than there is room for at first, zones on top of each other, more edges than the kernel takes."""
+    zones = np.array(
+        [shapely.box(3.7 * i, 3.3 * j, 3.7 * i + 3.7, 3.3 * j + 3.3) for i in range(12) for j in range(12)]
+    )
+    stacked = np.array([shapely.box(5 + 0.1 * k, 5, 30 - 0.1 * k, 30) for k in range(30)])
+    comb = shapely.unary_union([shapely.box(0.02 * k, 8, 0.02 * k + 0.01, 33) for k in range(900)])
+    sources = np.array([shapely.box(1, 1, 4, 4), shapely.box(1, 2, 43, 38), shapely.box(9, 9, 9.5, 9.5)])
+    for layer in (zones, stacked, np.append(zones, stacked), np.array([comb.union(shapely.box(0, 7, 18, 8))])):
+        assert_same(sources, layer)
+        assert_same(sources, layer, cell_m=1.0)
 
 
 def test_order_of_zones_and_sources_does_not_matter() -> None:

@@ -149,7 +149,7 @@ def test_tiles_outside_the_matrix_are_refused_and_empty_ones_are_empty(catalogue
 def test_tilejson_names_zooms_bounds_and_attributes(catalogue: Catalogue) -> None:
     body = tiles.tilejson(catalogue.layer("05913000.stock"), "https://example.org/{z}/{y}/{x}")
     assert body["tilejson"] == "3.0.0"
-    assert body["minzoom"] == 13, "single buildings are too small below"
+    assert body["minzoom"] == 14, "single buildings are too small below"
     assert tiles.tilejson(catalogue.layer("05913000.cells"), "")["minzoom"] == 10
     assert body["bounds"] == pytest.approx([7.30, 51.417, 7.633, 51.592], abs=0.01)
     assert "kWh/m²a" in body["vector_layers"][0]["fields"]["heat_kwh_m2a"]

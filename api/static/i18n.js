@@ -30,6 +30,10 @@ export const WORDS = {
     zoom_in: "Zoom in to see census cells.", households: "households", buildings: "residential buildings",
     all_sectors: "all sectors", per_head_unit: "t per head", old_share: "built until 1918", district: "District", municipality: "Municipality", cell: "Census cell",
     loading: "Computing …", ready: "Figures for {name} are up to date.", failed: "The figures could not be loaded:",
+    zoom_buildings: "Zoom in further to see single buildings.", building: "Building", building_drawn: "Modelled footprint, not a real building",
+    drawn: "{n} modelled footprints (grade D): drawn from census counts, only their sums are real", use: "Use", storeys: "Storeys", grade: "Data grade",
+    use_residential: "housing", use_office: "office", use_school: "school", use_kita: "day care", use_hospital: "hospital", use_retail: "shop", use_hotel: "hotel", use_sports_hall: "sports hall", use_pool: "pool", use_workshop: "workshop", use_industry: "industry",
+    use_warehouse: "warehouse", use_church: "church", use_other: "other use", use_unheated: "unheated", use_unknown: "unknown",
     map_label: "Map of {name}. The table “By area” holds the same figures.", loaded_none: "unknown", bill_head: "bill saving per head",
   },
   de: {
@@ -62,6 +66,10 @@ export const WORDS = {
     zoom_in: "Für Zensuszellen näher heranzoomen.", households: "Haushalte", buildings: "Wohngebäude",
     all_sectors: "alle Sektoren", per_head_unit: "t pro Kopf", old_share: "bis 1918 gebaut", district: "Bezirk", municipality: "Gemeinde", cell: "Zensuszelle",
     loading: "Rechnet …", ready: "Die Zahlen für {name} sind aktuell.", failed: "Die Zahlen konnten nicht geladen werden:",
+    zoom_buildings: "Für einzelne Gebäude weiter heranzoomen.", building: "Gebäude", building_drawn: "Modellierter Umriss, kein echtes Gebäude",
+    drawn: "{n} modellierte Umrisse (Güte D): aus Zensuszahlen gezeichnet, nur ihre Summen sind echt", use: "Nutzung", storeys: "Geschosse", grade: "Datengüte",
+    use_residential: "Wohnen", use_office: "Büro", use_school: "Schule", use_kita: "Kita", use_hospital: "Krankenhaus", use_retail: "Handel", use_hotel: "Hotel", use_sports_hall: "Sporthalle", use_pool: "Bad", use_workshop: "Werkstatt", use_industry: "Industrie",
+    use_warehouse: "Lager", use_church: "Kirche", use_other: "andere Nutzung", use_unheated: "unbeheizt", use_unknown: "unbekannt",
     map_label: "Karte von {name}. Die Tabelle „Nach Gebiet“ enthält dieselben Zahlen.", loaded_none: "unbekannt", bill_head: "Ersparnis pro Kopf",
   },
 };

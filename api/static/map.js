@@ -5,6 +5,7 @@ import { getLanguage, number, percent, setLanguage, t, WORDS } from "/static/i18
 
 const { emissions: EMISSIONS, measure: MEASURE, need: NEED, no_data: NO_DATA } = JSON.parse(document.getElementById("styles").textContent);
 const STANDARD_UPTAKE = 0.6;
+const BUILDING_ZOOM = 14;
 const $ = (id) => document.getElementById(id);
 
 const state = { place: "05913000", view: "emissions", level: "cells", uptake: 60, places: [], impact: null, sources: {}, request: 0 };
@@ -34,7 +35,13 @@ const region = () => state.places.find((p) => p.kind === "region");
 function collections() {
   const suffix = state.view === "measure" ? ".retrofit" : "";
   const areas = entry().kind === "region" ? `${state.place}.municipalities` : entry().districts ? `${state.place}.districts` : region() ? `${region().key}.municipalities` : null;
-  return { areas: areas && areas + suffix, cells: `${state.place}.stock${suffix}` };
+  const { stock } = entry();
+  const fine = stock && stock.footprints > 0;
+  const cells = stock && stock.units === 0 ? null : `${state.place}.${fine ? "cells" : "stock"}`;
+  // without modelled heat there is nothing that a measure could act on
+  const acts = entry().kind === "region" || Boolean(entry().calibration);
+  const end = acts ? suffix : "";
+  return { areas: areas && areas + end, cells: cells && cells + end, buildings: fine ? `${state.place}.stock${end}` : null };
 }
 
 async function json(url, options) {
@@ -50,9 +57,9 @@ function source(id) {
 }
 
 function drawLayers() {
-  for (const id of ["areas", "cells", "outline", "border", "names"]) if (map.getLayer(id)) map.removeLayer(id);
-  const { areas, cells } = collections();
-  const showCells = state.level === "cells" || !areas;
+  for (const id of ["areas", "cells", "buildings", "outline", "border", "names"]) if (map.getLayer(id)) map.removeLayer(id);
+  const { areas, cells, buildings } = collections();
+  const showCells = cells && (state.level === "cells" || !areas);
   const cellZoom = entry().kind === "region" ? 11 : 10;
   if (areas) {
     const below = showCells ? { maxzoom: cellZoom } : {};
@@ -60,6 +67,12 @@ function drawLayers() {
   }
   if (showCells) {
     map.addLayer({ id: "cells", type: "fill", source: source(cells), "source-layer": cells, minzoom: cellZoom, paint: { "fill-color": paint(state.view, "cells"), "fill-antialias": false } });
+  }
+  if (showCells && buildings) {
+    // a saving per km² is a figure of cells: buildings show where they stand on it, other views colour them
+    const colour = state.view === "measure" ? "#14212b" : paint(state.view, "cells");
+    map.setPaintProperty("cells", "fill-opacity", ["step", ["zoom"], 1, BUILDING_ZOOM, state.view === "measure" ? 0.8 : 0.25]);
+    map.addLayer({ id: "buildings", type: "fill", source: source(buildings), "source-layer": buildings, minzoom: BUILDING_ZOOM, paint: { "fill-color": colour, "fill-outline-color": "#14212b" } });
   }
   if (region()) {
     const towns = `${region().key}.municipalities`;
@@ -110,7 +123,9 @@ function redraw() {
 
 function drawLevel() {
   const zoom = entry().kind === "region" ? 11 : 10;
-  $("level").textContent = state.level === "cells" && map.getZoom() < zoom ? t("zoom_in") : "";
+  const { buildings } = collections();
+  const hint = map.getZoom() < zoom ? t("zoom_in") : buildings && map.getZoom() < BUILDING_ZOOM ? t("zoom_buildings") : "";
+  $("level").textContent = state.level === "cells" ? hint : "";
 }
 
 function drawLegend() {
@@ -128,7 +143,8 @@ function drawLegend() {
       i === 0 ? `< ${say(breaks[0])}` : i === breaks.length ? `≥ ${say(breaks[i - 1])}` : `${say(breaks[i - 1])} – ${say(breaks[i])}`]), [NO_DATA, t("nodata")]]);
   }
   const notes = [element("p", { class: "modelled" }, t("modelled"))];
-  if (entry().districts) notes.push(element("p", { class: "modelled" }, t("approximate")));
+  if (entry().stock?.modelled_footprints) notes.push(element("p", { class: "modelled" }, t("drawn", { n: number(entry().stock.modelled_footprints) })));
+  if (entry().districts?.some((d) => d.geometry_status === "approximate")) notes.push(element("p", { class: "modelled" }, t("approximate")));
   const towns = entry().kind === "region" ? state.places.filter((p) => entry().members.includes(p.key)) : [entry()];
   const national = towns.filter((p) => p.inventory.grade === "D").length;
   if (national) notes.push(element("p", { class: "modelled" }, t("national", { n: national, all: towns.length })));
@@ -209,7 +225,7 @@ async function loadImpact() {
 
 async function loadSources() {
   const { areas, cells } = collections();
-  const names = [`${cells.replace(".retrofit", "")}.retrofit`, areas].filter(Boolean);
+  const names = [cells, areas].filter(Boolean);
   const bodies = await Promise.all(names.map((id) => state.sources[id] ?? json(`/collections/${id}`)));
   names.forEach((id, i) => { state.sources[id] = bodies[i]; });
   const unique = new globalThis.Map(bodies.flatMap((b) => b.sources).map((s) => [s.source_id, s]));
@@ -217,7 +233,8 @@ async function loadSources() {
 }
 
 async function zoomToPlace() {
-  const id = entry().kind === "region" ? `${state.place}.municipalities` : `${state.place}.stock`;
+  const { areas, cells } = collections();
+  const id = entry().kind === "region" || !cells ? areas : cells;
   const { extent } = await json(`/collections/${id}`);
   // room for the legend, where there is room at all
   const left = $("map").clientWidth > 700 ? 140 : 20;
@@ -248,12 +265,18 @@ function drawChoices() {
 
 function popup(event) {
   const p = event.features[0].properties;
-  const isCell = event.features[0].layer.id === "cells";
-  const title = isCell ? t("cell") : `${p.district ? t("district") : t("municipality")} ${p.district ?? p.name}`;
+  const layer = event.features[0].layer.id;
+  const isCell = layer === "cells" || layer === "buildings";
+  // a building lies on its cell: the finest one answers
+  if (layer === "cells" && map.getLayer("buildings") && map.queryRenderedFeatures(event.point, { layers: ["buildings"] }).length) return;
+  const title = layer === "buildings" ? t(p.data_grade === "D" ? "building_drawn" : "building") : isCell ? t("cell") : `${p.district ? t("district") : t("municipality")} ${p.district ?? p.name}`;
   const scale = state.uptake / 100 / STANDARD_UPTAKE;
   const people = p.people ?? p.population;
   const rows = [
     isCell && [t("area"), areaName(p.area_id ?? p.ags)],
+    "use" in p && p.use !== "cell" && [t("use"), [t(`use_${p.use}`), p.building_type].filter(Boolean).join(", ")],
+    "storeys" in p && [t("storeys"), number(p.storeys)],
+    "data_grade" in p && [t("grade"), p.data_grade],
     [t("people"), number(people)],
     "n_buildings" in p && [t("buildings"), number(p.n_buildings)],
     "t_co2e_households_per_head" in p && [t("view_emissions"), `${number(p.t_co2e_households_per_head, 2)} t`],
@@ -284,7 +307,7 @@ function listen() {
     setLanguage(button.dataset.lang);
     drawWords(); drawChoices(); drawLegend(); drawLevel(); drawFigures(); remember();
   });
-  for (const layer of ["areas", "cells"]) {
+  for (const layer of ["areas", "cells", "buildings"]) {
     map.on("click", layer, popup);
     map.on("mouseenter", layer, () => { map.getCanvas().style.cursor = "pointer"; });
     map.on("mouseleave", layer, () => { map.getCanvas().style.cursor = ""; });
