@@ -139,8 +139,8 @@ def _types(
         dwellings = table["dwellings"].to_numpy(np.float64)
         guess = np.maximum(1, np.round(net_area(footprint, levels, levels <= 3) / DWELLING_M2))
         dwellings = np.where(np.isfinite(dwellings), dwellings, guess)
-        # walls are shared with any building, housing or not
-        wall = party_walls(shapes.to_shapely())
+        # walls are shared with any building, housing or not; only small houses are told apart by them
+        wall = party_walls(shapes.to_shapely(), open_ & (dwellings <= 2))
         stated = np.where(open_, building_type(dwellings, levels, wall), stated)
     return np.where(housing, stated, 0)
 

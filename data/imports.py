@@ -22,7 +22,7 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
-from data import citygml, osm_file, spreadsheet, vector
+from data import citygml, spreadsheet, vector
 from data.clean import MAX_FOOTPRINT_M2, clean, zoning
 from data.errors import ImportedError
 from data.inputs import INPUTS
@@ -187,15 +187,14 @@ class _Reader:
         file = self.place.osm
         if file is None or not (self.place.folder / file.file).is_file():
             return {}
-        found = self._try(
-            lambda: osm_file.read_file(
-                self.place.folder / file.file, OSM_LAYERS, self.report, boundary=self._area(), crs=self.crs
-            )
-        )
+        found = self._try(partial(self._read_osm, file, OSM_LAYERS))
         return {name: frame for name, frame in (found or {}).items() if len(frame)}
 
-    def _area(self) -> gpd.GeoDataFrame | None:
-        return None if self.outline is None else gpd.GeoDataFrame(geometry=[self.outline], crs=self.crs)
+    def _read_osm(self, file: File, layers: Sequence[str]) -> dict[str, gpd.GeoDataFrame]:
+        from data import osm_file  # noqa: PLC0415 - osmnx is slow to import and most places need none of it
+
+        area = None if self.outline is None else gpd.GeoDataFrame(geometry=[self.outline], crs=self.crs)
+        return osm_file.read_file(self.place.folder / file.file, layers, self.report, boundary=area, crs=self.crs)
 
     def _buildings(self, from_osm: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
         """Read all footprints, the best grade first; what a better source holds already is dropped."""
@@ -218,9 +217,7 @@ class _Reader:
         if file.kind == "citygml":
             return citygml.read(path, self.report)
         if file.kind == "osm":
-            return osm_file.read_file(path, ("buildings",), self.report, boundary=self._area(), crs=self.crs)[
-                "buildings"
-            ]
+            return self._read_osm(file, ("buildings",))["buildings"]
         return _numbered(self._vector(file), "building_id", file)
 
     def _clean_buildings(self, raw: gpd.GeoDataFrame, where: str, grade: str) -> tuple[str, gpd.GeoDataFrame] | None:

@@ -325,6 +325,22 @@ def places(figures: Figures, imported: Path | None = None) -> dict[str, Place]:
     return found
 
 
+def with_footprints(wanted: Iterable[Place], known: dict[str, Place]) -> list[Place]:
+    """Give every municipality among `wanted`, and in its regions, modelled footprints where it has no buildings."""
+    out = []
+    for place in wanted:
+        for member in (known[key] for key in place.members if key != place.key):
+            out.append(_drawn(member))
+        out.append(place if place.kind == "region" else _drawn(place))
+    return out
+
+
+def _drawn(place: Place) -> Place:
+    if place.buildings or place.osm:
+        return place
+    return place.model_copy(update={"buildings": (BuildingsFile(format="modelled"),)})
+
+
 def find(keys: Iterable[str], known: dict[str, Place]) -> list[Place]:
     """Return the places with these keys, in that order, all unknown keys reported at once.
 

@@ -82,15 +82,19 @@ def building_type(dwellings: ArrayLike, storeys: ArrayLike, party_wall: ArrayLik
     return np.asarray(np.where((flats <= 2) & (levels < 6), small, large), dtype=np.int64)
 
 
-def party_walls(shapes: NDArray[np.object_]) -> BoolArray:
+def party_walls(shapes: NDArray[np.object_], asked: BoolArray | None = None) -> BoolArray:
     """Whether a footprint shares a wall: more than 3 m of outline within 0.3 m of a neighbour.
 
     Parameters
     ----------
     shapes
         Polygons in metres.
+    asked
+        For which of them it is wanted; the others are neighbours only, and False. All when None.
     """
-    one, other = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=WALL_GAP_M)
+    rows = np.arange(len(shapes)) if asked is None else np.flatnonzero(asked)
+    one, other = shapely.STRtree(shapes).query(shapes[rows], predicate="dwithin", distance=WALL_GAP_M)
+    one = rows[one]
     apart = one != other
     one, other = one[apart], other[apart]
     along = shapely.intersection(shapely.boundary(shapes[one]), shapely.buffer(shapes[other], WALL_GAP_M, quad_segs=1))

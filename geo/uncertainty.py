@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from geo import uncertainty_kernels as kernels
 from geo.arrays import FloatArray, IntArray, finite
@@ -23,7 +23,7 @@ from geo.uncertainty_kernels import DRAWS
 
 QUANTILES = (0.05, 0.5, 0.95)
 _PLACES = np.array([round(q * (DRAWS - 1)) for q in QUANTILES])
-_STRATA = norm.ppf((np.arange(DRAWS) + 0.5) / DRAWS)
+_STRATA = ndtri((np.arange(DRAWS) + 0.5) / DRAWS)
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,8 @@ def _computed(
 @contextmanager
 def _scheduler(address: str | None) -> Iterator[Callable[[list[Any]], Sequence[Any]]]:
     if address is None:
-        yield lambda work: dask.compute(*work, scheduler="synchronous")
+        # the function itself: the name would import distributed, which only a cluster needs
+        yield lambda work: dask.compute(*work, scheduler=dask.get)
         return
     from distributed import Client  # noqa: PLC0415 - only a cluster needs it
 
@@ -192,8 +193,17 @@ def compute_files(place: Place, figures: Figures, ef: Factors, shared: Common, s
             if frame is not None and len(frame):
                 shapes = Polygons.from_shapely(frame.geometry.to_numpy(), CRS.from_user_input(place.crs))
                 _write(folder / f"{theme}.parquet", Table(frame, shapes), columns.OSM)
-        entry = computed.entry | {"fetched": start.fetched, "imported": _settled(start.imports.hashes)}
+        entry = computed.entry | {
+            "fetched": start.fetched,
+            "imported": _settled(start.imports.hashes),
+            "settings": settings_hash(place),
+        }
         return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}, entry
+
+
+def settings_hash(place: Place) -> str:
+    """Hash of how a place is configured, wherever its files lie."""
+    return hashlib.sha256(place.model_dump_json(exclude={"folder"}).encode()).hexdigest()
 
 
 def _settled(hashes: dict[str, str]) -> str:
@@ -209,7 +219,7 @@ def up_to_date(home: Path, keys: Sequence[Place], figures: Figures) -> Release |
         return None
     same = release.manifest["inputs"] == inputs(figures) and release.manifest["method_version"] == method_version()
     members = {ags for place in keys for ags in place.members}
-    known = [*places(figures, home / "imported").values(), *keys]
+    known = (places(figures, home / "imported") | {place.key: place for place in keys}).values()
     if not same or any(place.key not in release.places for place in keys):
         return None
     return release if all(_unchanged(release, home, place) for place in known if place.key in members) else None
@@ -218,6 +228,8 @@ def up_to_date(home: Path, keys: Sequence[Place], figures: Figures) -> Release |
 def _unchanged(release: Release, home: Path, place: Place) -> bool:
     """Whether a place would be built from the same fetched and imported files again."""
     entry = release.places[place.key]
+    if entry["settings"] != settings_hash(place):
+        return False
     record = home / "fetched" / place.key / QUERY
     now = sha256(record) if record.is_file() else None
     if (entry["fetched"] or {}).get("sha256") != now:

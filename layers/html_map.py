@@ -13,8 +13,8 @@ import folium
 import numpy as np
 import orjson
 
-from layers import assets, features
 from geo.errors import Problem
+from layers import assets, features
 from layers.catalogue import Catalogue
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer

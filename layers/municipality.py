@@ -300,10 +300,15 @@ def _cells(table: pd.DataFrame, units: Stock) -> tuple[Table, np.ndarray]:
         table["heat_kwh_a"].fillna(0), table["living_area_m2"].to_numpy(np.float64), number, n
     )
     out["t_co2e_households_per_head"] = _per(out["t_co2e_households"], out["people"])
-    worst = pd.Series(table["data_grade"].map(LETTERS.index)).groupby(number).max().to_numpy()
+    worst = pd.Series(_grade_of_sums(table).map(LETTERS.index)).groupby(number).max().to_numpy()
     out["data_grade"] = np.array(list(LETTERS), dtype=object)[worst]
     out["unit_id"] = inspire_ids(out)
     return Table(out, squares(out, units.shapes.crs)), number
+
+
+def _grade_of_sums(table: pd.DataFrame) -> pd.Series:
+    """Grade that a unit lends to a sum: single drawn footprints are D, together they are the counts of the census."""
+    return table["data_grade"].replace({"D": "C"})
 
 
 def _sum(values: pd.Series, number: np.ndarray, n: int) -> FloatArray:
@@ -355,7 +360,7 @@ def _districts(
         table[f"t_co2e_{name}"] = values
     table["t_co2e_households_per_head"] = _per(table["t_co2e_households"], table["people"])
     table["geometry_status"] = place.districts[level].geometry_status
-    worst = max((LETTERS.index(g) for g in units["data_grade"].unique()), default=3)
+    worst = max((LETTERS.index(g) for g in _grade_of_sums(units).unique()), default=3)
     table["data_grade"] = LETTERS[worst]
     return Table(table, _polygons(list(zones.geometry), CRS.from_user_input(place.crs)))
 

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from api.bench import allocate, nearest, synthetic, zonal
+from api.bench import allocate, builds, nearest, synthetic, zonal
 from api.bench.case import Case, measure
 
 # each makes the cases of one id: for a number of buildings, with a folder for files
@@ -23,6 +23,8 @@ WORK: dict[str, Callable[[int, Path], Iterator[Case]]] = {
     "locate": allocate.points,
     "zonal": zonal.cases,
     "nearest": nearest.cases,
+    "build-city": builds.city,
+    "build-region": builds.region,
 }
 IDS = tuple(WORK)
 LIBRARIES = (

@@ -33,6 +33,8 @@ class Case:
         Whether the two answers (ours, theirs) are the same.
     peak_mb
         Memory of our last run in MB, for work done in another process; measured in this one when None.
+    goal_s
+        For work that no peer does: seconds that it may take.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Case:
     theirs: Callable[[], Any] | None
     agree: Callable[[Any, Any], bool]
     peak_mb: Callable[[], float | None] | None = None
+    goal_s: float | None = None
 
 
 def measure(case: Case, repeats: int) -> dict[str, Any]:
@@ -67,6 +70,8 @@ def measure(case: Case, repeats: int) -> dict[str, Any]:
     peak = case.peak_mb() if case.peak_mb is not None else _above(before)
     row: dict[str, Any] = {"id": case.id, "work": case.work, "n": case.n, "ours_s": ours, "peer": case.peer}
     row["peak_mb"] = None if peak is None else round(peak)
+    if case.goal_s is not None:
+        return row | {"peer_s": None, "ratio": None, "agree": None, "goal_s": case.goal_s}
     if case.theirs is None:
         return row | {"peer_s": None, "ratio": None, "agree": None, "note": f"{case.peer} is not installed"}
     start = time.perf_counter()
