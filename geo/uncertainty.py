@@ -94,13 +94,14 @@ def draw(  # noqa: PLR0913 - an allocation and how sure each part is
     spread = float(_log_sd(finite("sd_total", sd_total, minimum=0)))
     of_total = total * np.exp(spread * np.random.default_rng(seed).permutation(_STRATA) - spread**2 / 2)
     scale = of_total / sums.sum(axis=0)
+    sign = -1.0 if total < 0 else 1.0
     if not with_units:
         return Draws(sums * scale, np.zeros((0, len(QUANTILES))))
     units = np.zeros((mass.size, len(QUANTILES)))
     low, middle, high = _PLACES.tolist()
-    kernels.unit_bands(mass, sigma, keys, start, _STRATA, scale, low, middle, high, units)
+    kernels.unit_bands(mass, sigma, keys, start, _STRATA, np.log(sign * scale), low, middle, high, units)
     # a sink is a negative total: its lowest value is its largest amount
-    return Draws(sums * scale, np.sort(units, axis=1))
+    return Draws(sums * scale, np.sort(sign * units, axis=1))
 
 
 def bands(draws: FloatArray) -> FloatArray:

@@ -48,8 +48,31 @@ def zone_sums(weights, sigma, zone, keys, seed, strata, partial):
                     at -= DRAWS
 
 
+@njit(cache=True, nogil=True)
+def _select(values, left, right, rank):
+    """Put the value of a rank in its place, smaller ones before it, larger ones behind it (Hoare's quickselect)."""
+    while left < right:
+        pivot = values[(left + right) // 2]
+        i, j = left, right
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            right = j
+        elif rank >= i:
+            left = i
+        else:
+            return
+
+
 @njit(parallel=True, cache=True, nogil=True)
-def unit_bands(weights, sigma, keys, seed, strata, scale, low, middle, high, out):
+def unit_bands(weights, sigma, keys, seed, strata, log_scale, low, middle, high, out):
     """Values of each unit at three ranks of its draws, into `out` (units, 3)."""
     n = len(weights)
     for b in prange((n + BLOCK - 1) // BLOCK):
@@ -58,14 +81,17 @@ def unit_bands(weights, sigma, keys, seed, strata, scale, low, middle, high, out
             if weights[u] == 0.0:
                 continue
             at, step = _walk(keys[u], seed)
-            mean = weights[u] * np.exp(-0.5 * sigma[u] * sigma[u])
+            # logarithms rank as their values do, and only three of them are wanted back
             for k in range(DRAWS):
-                values[k] = mean * np.exp(sigma[u] * strata[at]) * scale[k]
+                values[k] = sigma[u] * strata[at] + log_scale[k]
                 at += step
                 if at >= DRAWS:
                     at -= DRAWS
+            mean = np.log(weights[u]) - 0.5 * sigma[u] * sigma[u]
             # three ranks need no full sort: the median parts the rest
-            halves = np.partition(values, middle)
-            out[u, 0] = np.partition(halves[:middle], low)[low]
-            out[u, 1] = halves[middle]
-            out[u, 2] = np.partition(halves[middle:], high - middle)[high - middle]
+            _select(values, 0, DRAWS - 1, middle)
+            _select(values, 0, middle - 1, low)
+            _select(values, middle + 1, DRAWS - 1, high)
+            out[u, 0] = np.exp(mean + values[low])
+            out[u, 1] = np.exp(mean + values[middle])
+            out[u, 2] = np.exp(mean + values[high])
