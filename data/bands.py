@@ -29,7 +29,7 @@ def of_units(units: pd.DataFrame, *, age_known: np.ndarray) -> FloatArray:
     Parameters
     ----------
     units
-        As `data.stock.Stock.units`.
+        As `data.units.Stock.units`.
     age_known
         Whether the year of a building is known.
     """

@@ -10,7 +10,7 @@ import pandas as pd
 from data.figures import Figures
 from data.inventory import HOUSEHOLDS, Inventory, power_kwh
 from data.schema import AGES
-from data.stock import Stock
+from data.units import Stock
 from geo.allocate import Calibration, Proxy, allocate, calibrate
 from geo.arrays import FloatArray
 from geo.carriers import Carriers, fit_carriers
@@ -140,7 +140,10 @@ def _carriers(
 
 def _local(stock: Stock, useful: FloatArray, names: list[str], district_heat_share: float) -> FloatArray:
     """How far each unit can have each carrier, shape (units + 1, carriers)."""
-    share = np.append(stock.units["district_heat_share"].to_numpy(np.float64), district_heat_share)
+    own = stock.units["district_heat_share"].to_numpy(np.float64)
+    if np.isnan(district_heat_share) and np.isfinite(own).any():
+        district_heat_share = float(np.nanmean(own))
+    share = np.append(own, district_heat_share)
     share = np.where(np.isnan(share), district_heat_share, share)
     local = np.ones((len(share), len(names)))
     district = np.array(names) == "district_heating"

@@ -22,11 +22,12 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
-from data import citygml, spreadsheet, vector
+from data import census, citygml, spreadsheet, vector, vg250
 from data.clean import MAX_FOOTPRINT_M2, clean, zoning
 from data.errors import ImportedError
+from data.figures import CRS_CELLS
 from data.inputs import INPUTS
-from data.place import FILE, BuildingsFile, File, Place
+from data.place import FILE, BoundaryFile, BuildingsFile, File, Place
 from data.report import Line, Report
 from geo.errors import Problem, RevierError
 
@@ -48,6 +49,8 @@ class Imports:
         Columns of `INPUTS["buildings"]`, and `data_grade`.
     streets, landuse, sites, green, blue
         Columns of `INPUTS`; green and blue as `data.osm` gives them.
+    cells
+        Its own census, on cells of 200 m; see `data.census.aggregate`.
     inventory, indicators
         Tables.
     report
@@ -66,6 +69,7 @@ class Imports:
     sites: gpd.GeoDataFrame | None = None
     green: gpd.GeoDataFrame | None = None
     blue: gpd.GeoDataFrame | None = None
+    cells: pd.DataFrame | None = None
     inventory: pd.DataFrame | None = None
     indicators: pd.DataFrame | None = None
     report: Report = field(default_factory=Report)
@@ -138,6 +142,7 @@ class _Reader:
             **layers,
             green=osm.get("green"),
             blue=osm.get("blue"),
+            cells=self._try(self._cells) if place.census else None,
             inventory=self._table("inventory", [place.inventory] if place.inventory else []),
             indicators=self._table("indicators", place.indicators),
             report=self.report,
@@ -170,7 +175,43 @@ class _Reader:
                 frames.append(frame)
         return _concat(frames)
 
+    def _cells(self) -> pd.DataFrame:
+        """Read the place's census: cells whose middle lies in it, summed to 200 m."""
+        given = self.place.census
+        assert given is not None  # noqa: S101 - asked for only then
+        if self.outline is None:
+            raise ImportedError(
+                Problem(self.place.key, "has a census but no outline", "Add [boundary] or [[districts]].")
+            )
+        outline = gpd.GeoSeries([self.outline], crs=self.crs).to_crs(CRS_CELLS).union_all()
+        paths = [self.place.folder / name for name in given.files]
+        cells = census.read(
+            paths,
+            report=self.report,
+            edition=given.edition,
+            bounds=shapely.bounds(outline).tolist(),
+            cell_m=given.cell_m,
+        )
+        shapely.prepare(outline)
+        half = given.cell_m / 2
+        inside = shapely.contains_xy(outline, cells["x_m"] + half, cells["y_m"] + half)
+        where = f"census of {self.place.key}"
+        corners = "N" + cells["y_m"].astype(str) + "E" + cells["x_m"].astype(str)
+        self.report.add(where, "cells outside the place", corners[~inside], "dropped", "Nothing to do.")
+        self.report.count(where, len(cells), int(inside.sum()))
+        return census.aggregate(cells[inside].assign(ags=self.place.key), 2 * given.cell_m)
+
     def _read_layer(self, name: str, file: File, outline: shapely.Geometry | None) -> gpd.GeoDataFrame:
+        if isinstance(file, BoundaryFile) and file.format == "vg250":
+            found = vg250.read(self.place.folder / file.file, [self.place.key], self.place.crs, report=self.report)
+            return clean(
+                found,
+                INPUTS[name],
+                where=f"{file.file}, {self.place.key}",
+                crs=self.crs,
+                outline=None,
+                report=self.report,
+            )
         raw = _numbered(self._vector(file), INPUTS[name].key, file)
         return clean(raw, INPUTS[name], where=_where(file), crs=self.crs, outline=outline, report=self.report)
 
@@ -347,7 +388,7 @@ def load(folder: Path) -> Imports | None:
     for item in fields(Imports):
         path = folder / f"{item.name}.parquet"
         if path.is_file():
-            table = item.name in {"inventory", "indicators"}
+            table = item.name in {"cells", "inventory", "indicators"}
             found[item.name] = pd.read_parquet(path) if table else gpd.read_parquet(path)
     levels = sorted(folder.glob("districts*.parquet"))
     report = Report(

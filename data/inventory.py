@@ -14,7 +14,7 @@ from data.factors import Factors
 from data.figures import Figures
 from data.place import Place
 from data.schema import PARENT, SECTORS
-from data.stock import Stock
+from data.units import Stock
 from geo.arrays import FloatArray
 from geo.errors import InputError, Problem
 

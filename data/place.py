@@ -58,6 +58,21 @@ class File(_Strict):
     source_id: str | None = None
 
 
+class BoundaryFile(File):
+    """Outline; ``format = "vg250"`` takes the municipality of the place's key from BKG's VG250."""
+
+    format: Literal["vector", "vg250"] = "vector"
+
+
+class Census(_Strict):
+    """Grid files of a German census, as published; see `data.census`."""
+
+    files: tuple[str, ...] = Field(min_length=1)
+    edition: Literal["2011", "2022"] | None = None
+    cell_m: Literal[100] = 100
+    source: Source | None = None
+
+
 class DistrictsFile(File):
     """Districts of one level, such as Stadtbezirk."""
 
@@ -136,13 +151,14 @@ class Place(_Strict):
     crs: str = CRS_PLACE
     country: str = Field("DE", pattern=r"^[A-Z]{2}$")
     members: tuple[str, ...] = ()
-    boundary: File | None = None
+    boundary: BoundaryFile | None = None
     districts: tuple[DistrictsFile, ...] = ()
     buildings: tuple[BuildingsFile, ...] = ()
     streets: tuple[File, ...] = ()
     landuse: tuple[File, ...] = ()
     sites: tuple[File, ...] = ()
     osm: File | None = None
+    census: Census | None = None
     inventory: File | None = None
     indicators: tuple[File, ...] = ()
     figures: PublishedFigures = PublishedFigures()
@@ -178,7 +194,8 @@ class Place(_Strict):
         """All files that the place names."""
         single = [f for f in (self.boundary, self.osm, self.inventory) if f is not None]
         several = [*self.districts, *self.buildings, *self.streets, *self.landuse, *self.sites, *self.indicators]
-        return [f for f in [*single, *several] if f.file]
+        counted = [File(file=name) for name in self.census.files] if self.census else []
+        return [f for f in [*single, *several, *counted] if f.file]
 
 
 def load(path: Path, *, data: Path | None = None) -> Place:
@@ -274,6 +291,8 @@ def _remedy(found: Any) -> str:  # noqa: ANN401 - pydantic's error
 
 def _known_keys(location: tuple[Any, ...]) -> Iterable[str]:
     models: dict[str, type[BaseModel]] = {
+        "boundary": BoundaryFile,
+        "census": Census,
         "districts": DistrictsFile,
         "buildings": BuildingsFile,
         "figures": PublishedFigures,

@@ -17,8 +17,8 @@ import shapely
 from data import bands
 from data.emissions import OnStock
 from data.inventory import HOUSEHOLDS, Inventory
-from data.stock import Stock
 from data.traffic import Pieces, Traffic, cut
+from data.units import Stock
 from geo.allocate import Proxy, allocate
 from geo.arrays import FloatArray, IntArray, sum_by
 from geo.columns import Polygons

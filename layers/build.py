@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 from pyproj import CRS
 
 from data import geoparquet, imports
+from data.cells import Common, common
 from data.factors import Factors, factors
 from data.figures import Figures
 from data.imports import Imports
 from data.place import Place, places
-from data.stock import Common, common
 from geo.columns import Polygons
 from layers import columns
 from layers.columns import Column

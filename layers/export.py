@@ -12,7 +12,7 @@ import numpy as np
 import rasterio
 
 from data import geoparquet
-from data.stock import CELL_M
+from data.units import CELL_M
 from geo.arrays import FloatArray
 from geo.errors import InputError, Problem
 from layers.catalogue import Catalogue

@@ -12,6 +12,7 @@ import shapely
 from pyproj import CRS
 
 from data import footprints
+from data.cells import Common
 from data.emissions import OnStock, on_stock, potential
 from data.factors import Factors
 from data.figures import Figures
@@ -19,8 +20,9 @@ from data.imports import Imports
 from data.inventory import HOUSEHOLDS, Inventory, inventory
 from data.place import Place
 from data.schema import AGES, PARENT, SECTORS
-from data.stock import CELL, Common, Stock, inspire_ids, squares, stock
+from data.stock import stock
 from data.traffic import traffic
+from data.units import CELL, Stock, inspire_ids, squares
 from data.zoning import Places, Zoned, on_zones
 from geo.arrays import FloatArray, sum_by
 from geo.columns import Polygons
@@ -85,7 +87,7 @@ def compute(place: Place, figures: Figures, ef: Factors, shared: Common, imports
     ef
         Emission factors of one value set.
     shared
-        Result of `data.stock.common`, made once for all municipalities.
+        Result of `data.cells.common`, made once for all municipalities.
     imports
         What the place brought; may be empty.
     """
@@ -94,7 +96,7 @@ def compute(place: Place, figures: Figures, ef: Factors, shared: Common, imports
     if imports.buildings is not None and len(imports.buildings):
         limit = place.thresholds.min_heated_m2
         brought = footprints.of_frame(imports.buildings, imports.landuse, figures, min_heated_m2=limit)
-    units = stock(place, figures, shared, brought)
+    units = stock(place, figures, shared, brought, imports.cells)
     balance = inventory(place, figures, ef, units, imports.inventory)
     share = np.nan if town is None else float(town["dwellings_district_heating"]) / float(town["dwellings"])
     allocated = on_stock(units, balance, figures, district_heat_share=share)

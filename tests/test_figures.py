@@ -21,7 +21,7 @@ from data.figures import Figures
 from data.inventory import Inventory, inventory
 from data.place import find, places
 from data.schema import SCHEMAS
-from data.stock import empty
+from data.units import empty
 
 
 @pytest.fixture

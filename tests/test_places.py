@@ -208,6 +208,49 @@ def test_a_second_level_of_districts_is_a_layer_of_its_own(shared_data: Path, tm
     assert "gaps between districts" in result.output
 
 
+def test_a_town_elsewhere_brings_vg250_and_its_own_census_of_2022(tmp_path: Path) -> None:
+    """Outside the Ruhr: outline from BKG's file, cells from Destatis', people and buildings as counted there."""
+    outline = shapely.box(4_084_000, 3_130_000, 4_084_400, 3_130_400)
+    frame = gpd.GeoDataFrame(
+        {"AGS": ["09162000"] * 2, "GEN": ["Testmünchen"] * 2, "GF": [4, 2]},
+        geometry=[outline, shapely.transform(outline, lambda xy: xy + np.array([9_000, 0]))],
+        crs=3035,
+    )
+    frame.to_crs(25832).to_file(tmp_path / "vg250.gpkg", layer="vg250_gem")
+    themes = {
+        "Bevoelkerungszahl": ("Einwohner", ["40", "9", "70", "–"]),
+        "Geb_Gebaeudetyp_Groesse": (
+            "Insgesamt_Gebaeude;FreiEFH;EFH_DHH;EFH_Reihenhaus;Freist_ZFH;ZFH_DHH;ZFH_Reihenhaus;"  # noqa: ISC004
+            "MFH_3bis6Wohnungen;MFH_7bis12Wohnungen;MFH_13undmehrWohnungen;AndererGebaeudetyp",
+            ["10;6;4;–;–;–;–;–;–;–;–", "3;3;–;–;–;–;–;–;–;–;–", "5;–;–;–;–;–;–;5;–;–;–", "4;4;–;–;–;–;–;–;–;–;–"],
+        ),
+    }
+    places_of = [(3_130_000, 4_084_000), (3_130_100, 4_084_100), (3_130_300, 4_084_300), (3_130_500, 4_084_100)]
+    names = []
+    for theme, (header, rows) in themes.items():
+        names.append(f"Zensus2022_{theme}_100m-Gitter.csv")
+        lines = [f"GITTER_ID_100m;x_mp_100m;y_mp_100m;{header}"]
+        lines += [
+            f"CRS3035RES100mN{n}E{e};{e + 50};{n + 50};{row}" for (n, e), row in zip(places_of, rows, strict=True)
+        ]
+        (tmp_path / names[-1]).write_text("\r\n".join(lines) + "\r\n")
+    (tmp_path / "place.toml").write_text(
+        'key = "09162000"\nname = "Testmünchen"\n[boundary]\nfile = "vg250.gpkg"\nformat = "vg250"\n'
+        f'[census]\nedition = "2022"\nfiles = {json.dumps(names)}\n[[buildings]]\nformat = "modelled"\n'
+    )
+    result = run.invoke(cli, ["build", str(tmp_path), "--home", str(tmp_path / "home")], env={"COLUMNS": "300"})
+    assert result.exit_code == 0, result.output
+    cells = table(tmp_path / "home", "09162000", building.CELLS)
+    assert sorted(cells["n_buildings"]) == [5, 13], "the fourth cell lies outside the town"
+    assert sorted(cells["people"]) == pytest.approx([49, 70])
+    stock = table(tmp_path / "home", "09162000", building.STOCK)
+    assert stock["building_type"].value_counts().to_dict() == {"EFH": 9, "MFH": 5, "RH": 4}
+    rows = table(tmp_path / "home", "09162000", building.INVENTORY)
+    assert stock["t_co2e_households"].sum() == pytest.approx(rows["t_co2e_a"].sum(), rel=1e-9)
+    again = run.invoke(cli, ["build", "09162000", "--home", str(tmp_path / "home"), "--json"])
+    assert json.loads(again.stdout.strip().splitlines()[-1])["built"] is False
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 
 

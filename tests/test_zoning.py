@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS
 
+from data.cells import Common, common
 from data.emissions import on_stock, potential
 from data.factors import factors
 from data.figures import Figures
@@ -21,8 +22,9 @@ from data.footprints import of_frame
 from data.inventory import Inventory, inventory
 from data.place import Place
 from data.schema import AGES, CARRIERS
-from data.stock import Common, Stock, common, stock
+from data.stock import stock
 from data.traffic import cut, traffic
+from data.units import Stock
 from data.zoning import Places, on_zones
 from geo.errors import InputError
 

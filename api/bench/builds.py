@@ -20,8 +20,9 @@ import shapely
 
 from api.bench.case import Case
 from data import figures as built_in
+from data.cells import common
 from data.place import places
-from data.stock import common, stock
+from data.stock import stock
 
 CITY = "05913000"
 CITY_BUILDINGS = 110_000

@@ -57,7 +57,7 @@ def measure(case: Case, repeats: int) -> dict[str, Any]:
     case
         What to run. Its first run compiles and is not timed.
     repeats
-        Runs of which the median is taken; a peer slower than 20 s runs once, work of over a minute once after the first.
+        Runs of which the median is taken; a peer slower than 20 s runs once, work of over a minute twice.
 
     Returns
     -------
