@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -14,23 +15,53 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import sync_playwright
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from api.app import create_app
 from api.settings import Settings
 from data import figures as built_in
-from data.place import places
+from data.inputs import INPUTS
+from data.place import (
+    BoundaryFile,
+    BuildingsFile,
+    Census,
+    DistrictsFile,
+    File,
+    Place,
+    PublishedFigures,
+    Source,
+    Targets,
+    Thresholds,
+    places,
+)
+from data.schema import Column
 from layers import columns
 from layers.build import build
 
 FOLDER = Path(__file__).parent
 THEMES = {
     "{region}.municipalities": ("Municipalities of a region", columns.MUNICIPALITIES),
-    "{place}.districts": ("Districts of a municipality", columns.DISTRICTS),
-    "{place}.stock": ("Building stock on census cells of 200 m", columns.STOCK),
+    "{place}.districts": ("Districts of a municipality; further levels are `districts-{level}`", columns.DISTRICTS),
+    "{place}.stock": ("Building stock: footprints, and census cells of 200 m for what has none", columns.STOCK),
+    "{place}.cells": ("The same on census cells, where the stock has footprints", columns.CELLS),
     "{place}.green, {place}.blue": ("Green and blue areas, after `revier fetch`", columns.OSM),
     "{place}.{theme}.retrofit": ("Result of the standard retrofit programme, besides keys and people", columns.IMPACT),
+}
+SETTINGS: dict[str, type[BaseModel]] = {
+    "place.toml": Place,
+    "[targets]": Targets,
+    "[thresholds]": Thresholds,
+    "[figures]": PublishedFigures,
+    "[boundary]": BoundaryFile,
+    "[[districts]]": DistrictsFile,
+    "[[buildings]]": BuildingsFile,
+    "[census]": Census,
+    "[osm], [[streets]], [[landuse]], [[sites]], [inventory], [[indicators]]": File,
+    "[….source]": Source,
 }
 CHROMIUM = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 CHROMIUM += ["--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -61,8 +92,59 @@ def pages() -> dict[str, str]:
         "layers.md": made + "\n".join(layers) + "\n",
         "settings.md": made + "\n".join(settings) + "\n",
         "sources.md": made + "\n".join(sources) + "\n",
+        "places.md": made + places_page(),
         "openapi.json": json.dumps(openapi, indent=1, ensure_ascii=False) + "\n",
     }
+
+
+def places_page() -> str:
+    """Page on `place.toml`: an example, every setting, every column that a city can bring."""
+    example = (FOLDER / "places" / "essen-lod2.toml").read_text(encoding="utf-8")
+    lines = [
+        "# Bring your own place\n",
+        "A place is a `place.toml` and the files that it names, no code. `revier doctor FOLDER` names everything that is "
+        "wrong with them, `revier import FOLDER` takes them over, `revier build KEY` builds them; `revier build FOLDER` "
+        "does both. A key of the built-in table (an AGS of the Ruhr) keeps its published figures and census cells. What "
+        "is not brought is listed in `/places` and lowers the grade; it never stops a build and never counts as zero. "
+        "More examples are in [docs/places](places).\n",
+        "```toml\n" + example + "```\n",
+        "## Settings\n",
+    ]
+    for title, model in SETTINGS.items():
+        about = (model.__doc__ or "").strip().splitlines()[0]
+        lines += [f"### {title}\n", f"{about}\n", "| key | kind | default |", "|---|---|---|"]
+        for name, setting in model.model_fields.items():
+            if name not in {"members", "folder"}:
+                lines.append(f"| `{name}` | {_kind(setting.annotation)} | {_default(setting)} |")
+        lines.append("")
+    lines.append("## What files may hold\n")
+    for name, declared in INPUTS.items():
+        kind = declared.geometry or "table"
+        lines += [f"### {name}\n", f"{declared.about} {kind.capitalize()}.\n"]
+        if declared.columns:
+            lines += ["| column | kind | required | range or values |", "|---|---|---|---|"]
+        for column in declared.columns:
+            limits = ", ".join(column.choices) or ("" if column.kind == "text" else f"{column.low:g} to {_high(column)}")
+            lines.append(f"| `{column.name}` | {column.kind} | {'yes' if column.required else ''} | {limits} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _high(column: Column) -> str:
+    return "any" if column.high is None else f"{column.high:g}"
+
+
+def _kind(annotation: Any) -> str:  # noqa: ANN401 - any type
+    text = str(annotation).replace("typing.", "").replace("data.place.", "").replace("NoneType", "None")
+    text = re.sub(r"Annotated\[(\w+), [^]]*\](\))?\]?", r"\1", re.sub(r"<class '(?:[\w.]+\.)?(\w+)'>", r"\1", text))
+    return "`" + text.replace("|", "or") + "`"
+
+
+def _default(setting: FieldInfo) -> str:
+    if setting.is_required():
+        return "required"
+    value = setting.get_default(call_default_factory=True, validated_data={})
+    return "" if value in (None, "", (), {}) or isinstance(value, BaseModel) else f"`{value}`"
 
 
 def picture(target: Path) -> None:
