@@ -26,10 +26,11 @@ from lxml import etree
 from lxml.etree import _Element as Element
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
 
+from data.alkis import ALKIS_USES
 from data.inputs import INPUTS, UNHEATED, UNKNOWN
 from data.report import Line, Report
+from data.srs_names import Reference, reference
 from geo.errors import CRSMismatchError, InputError, Problem
 
 FloatArray = NDArray[np.float64]
@@ -77,32 +78,6 @@ _IDS = _gml("id")
 _RINGS = _gml("LinearRing")
 _NUMBERS = _gml("posList", "pos", "coordinates")
 
-# AdV code lists: 31001 building function (GeoInfoDok AX_Gebaeudefunktion). Mixed use counts as what is named first.
-# 2000 and 3000 say no more than "trade" and "public", hence other. A code that is not here is unknown.
-_USES_BY_CODE = {
-    "residential": "1000 1010 1020 1021 1022 1023 1024 1025 1100 1110 1120 1121 1122 1123 1130 1131 1210 1220 1221 1222"
-    " 1223 1311 1312 3064 3066",
-    "office": "2020 2030 2040 3010 3011 3012 3013 3014 3015 3016 3017 3018 3019 3070 3071 3290",
-    "school": "2160 3020 3021 3022 3023 3024",
-    "kita": "3065",
-    "hospital": "3050 3051 3052 3053 3240 3242",
-    "retail": "2010 2050 2051 2052 2053 2054 2055 2056 2310",
-    "hotel": "2070 2071 2072 2073 2074 2080 2081 2083",
-    "sports_hall": "3210 3211",
-    "pool": "3220 3221 3241",
-    "workshop": "2112 2120 2121 2130 2131 2400 2410 2411 2420 2430 2440 2443",
-    "industry": "2100 2110 2111 2113 2114 2170 2171 2172 2200 2320 2441 2442 2620 2622",
-    "warehouse": "2060 2140 2142 2143 2150 2424",
-    "church": "3040 3041 3042 3043 3045 3046 3047 3080 3081",
-    "other": "1310 2000 2090 2091 2092 2093 2094 2095 2180 2210 2211 2212 2220 2728 2735 3000 3030 3031 3032 3033 3034"
-    " 3035 3036 3037 3038 3044 3048 3060 3061 3062 3063 3072 3073 3075 3082 3090 3091 3092 3094 3095 3097 3098 3100"
-    " 3200 3212 3230 3260 3261 3262 3263 3270 3271 3273 3280",
-    UNHEATED: "1313 2082 2141 2213 2412 2421 2422 2423 2431 2444 2450 2451 2460 2461 2462 2463 2464 2465 2500 2501 2510"
-    " 2511 2512 2513 2520 2521 2522 2523 2527 2528 2529 2540 2560 2570 2571 2580 2590 2591 2600 2610 2611 2612 2621"
-    " 2623 2700 2720 2721 2723 2724 2726 2727 2729 2732 2740 2741 2742 3074 3222 3264 3272 3281",
-}
-ALKIS_USES = {code: use for use, codes in _USES_BY_CODE.items() for code in codes.split()}
-# 51001 … 51009 are structures (towers, silos, canopies, carports), not buildings with rooms
 _ALKIS_CODE = re.compile(r"(?:31001_(?P<code>\d{4})|(?P<bare>\d{4})|(?P<structure>5100\d_\d{4}))")
 _METRES_PER = {
     **dict.fromkeys(("m", "metre", "metres", "meter", "meters", "9001"), 1.0),
@@ -113,21 +88,6 @@ _METRES_PER = {
     "dm": 0.1,
     "km": 1000.0,
 }
-
-_EPSG = r"EPSG:(?:[\d.]*:)?(\d+)"
-_URN = re.compile(rf"urn:(?:x-)?ogc:def:crs(?::|,crs:){_EPSG}(?:,(?:crs:)?{_EPSG})?", re.IGNORECASE)
-_URL = r"https?://www\.opengis\.net/def/crs/EPSG/[\d.]+/(\d+)"
-_WEB = re.compile(rf"{_URL}|https?://www\.opengis\.net/def/crs-compound\?1={_URL}(?:&2={_URL})?", re.IGNORECASE)
-_SHORT = re.compile(
-    r"(?:https?://www\.opengis\.net/gml/srs/epsg\.xml#|EPSG:)(\d+)(?:\+(?:EPSG:)?(\d+))?", re.IGNORECASE
-)
-_ADV = re.compile(
-    r"(?:urn:adv:crs:)?(?:ETRS89_UTM(?P<utm>3[123])|DE_DHDN_3GK(?P<gk>[2-5])(?:_[A-Z]+\d+)?)(?P<heights>\*.+)?"
-)
-_CRS84 = re.compile(
-    r"urn:(?:x-)?ogc:def:crs:OGC:[\d.]*:CRS84|https?://www\.opengis\.net/def/crs/OGC/[\d.]+/CRS84|(?:OGC:)?CRS84",
-    re.IGNORECASE,
-)
 
 
 def read(path: Path, report: Report, *, limit_bytes: int = LIMIT_BYTES) -> gpd.GeoDataFrame:
@@ -388,84 +348,6 @@ def _take_object(city: _City, thing: Element, entry: str) -> None:
         city.others[str(thing.tag).rpartition("}")[2]] += 1
 
 
-# --- the reference system -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Reference:
-    """Horizontal CRS, the order its numbers come in, and what makes metres of them.
-
-    Attributes
-    ----------
-    crs
-        Two axes.
-    north_first
-        Whether the file gives northing (or latitude) before easting.
-    xy_unit
-        Metres for one unit of a projected CRS, radians for one of a geographic one.
-    z_unit
-        Metres for one unit of height; NaN where nothing says it.
-    """
-
-    crs: CRS
-    north_first: bool
-    xy_unit: float
-    z_unit: float
-
-    def metres(self, latitude: float) -> FloatArray:
-        """Metres for one unit east, north and up, at a latitude (in units of the CRS; any for a projected one)."""
-        if self.crs.is_projected:
-            return np.array([self.xy_unit, self.xy_unit, self.z_unit])
-        ellipsoid = self.crs.ellipsoid
-        if ellipsoid is None:
-            return np.full(3, np.nan)
-        flattening = 1 / ellipsoid.inverse_flattening if ellipsoid.inverse_flattening else 0.0
-        e2 = flattening * (2 - flattening)
-        phi = latitude * self.xy_unit
-        w2 = 1 - e2 * math.sin(phi) ** 2
-        across = ellipsoid.semi_major_metre / math.sqrt(w2) * math.cos(phi)
-        along = ellipsoid.semi_major_metre * (1 - e2) / w2**1.5
-        return np.array([across * self.xy_unit, along * self.xy_unit, self.z_unit])
-
-
-@lru_cache(maxsize=64)
-def _reference(srs_name: str) -> _Reference | None:
-    """Resolve a srsName; None if it is not known.
-
-    URNs and URLs of the OGC follow the axis order of the authority; the short forms and the AdV names are east first.
-    """
-    name = srs_name.strip()
-    by_authority = _URN.fullmatch(name) or _WEB.fullmatch(name)
-    short = _SHORT.fullmatch(name)
-    adv = _ADV.fullmatch(name)
-    try:
-        if by_authority or short:
-            codes = [int(code) for code in (by_authority or short).groups() if code]  # type: ignore[union-attr]
-            vertical = CRS.from_epsg(codes[1]) if len(codes) > 1 else None
-            return _resolved(CRS.from_epsg(codes[0]), vertical, authority_order=by_authority is not None)
-        if adv:
-            code = 25800 + int(adv["utm"]) if adv["utm"] else 31464 + int(adv["gk"])
-            return _resolved(CRS.from_epsg(code), None, authority_order=False)
-        if _CRS84.fullmatch(name):
-            return _resolved(CRS.from_user_input("OGC:CRS84"), None, authority_order=True)
-    except CRSError:
-        return None
-    return None
-
-
-def _resolved(crs: CRS, vertical: CRS | None, *, authority_order: bool) -> _Reference | None:
-    heights = [axis for axis in (vertical or crs).axis_info if axis.direction == "up"]
-    if vertical is not None and not heights:
-        return None
-    flat = crs.sub_crs_list[0] if crs.is_compound else crs.to_2d()
-    axes = flat.axis_info
-    if not (flat.is_projected or flat.is_geographic) or {axis.direction for axis in axes} != {"east", "north"}:
-        return None
-    xy_unit = axes[0].unit_conversion_factor
-    z_unit = heights[0].unit_conversion_factor if heights else xy_unit if flat.is_projected else math.nan
-    return _Reference(flat, authority_order and axes[0].direction == "north", xy_unit, z_unit)
-
-
 # --- surfaces -----------------------------------------------------------------------------------------------------
 
 
@@ -492,7 +374,7 @@ def _normal(ring: FloatArray, metres: FloatArray) -> FloatArray:
 class _Reader:
     """Turns the polygons of one building into faces and remembers what was wrong with them."""
 
-    def __init__(self, building: Element, reference: _Reference) -> None:
+    def __init__(self, building: Element, reference: Reference) -> None:
         self.building = building
         self.reference = reference
         self.faults: set[str] = set()
@@ -504,8 +386,8 @@ class _Reader:
         """Return the faces below an element, following references, and whether all of them could be read."""
         polygons = list(container.iter(*_POLYGONS))
         whole = True
-        for reference in _attributes(container, _HREF):
-            found = self._referenced(reference)
+        for href in _attributes(container, _HREF):
+            found = self._referenced(href)
             polygons += found
             whole &= bool(found)
         if not whole:
@@ -928,7 +810,7 @@ class _City:
     where: str
     received: int = 0
     unplaced: int = 0
-    reference: _Reference | None = None
+    reference: Reference | None = None
     crs_names: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
@@ -943,7 +825,7 @@ class _City:
         for name in _attributes(element, "srsName"):
             self.crs_names[name] += 1
             if self.reference is None:
-                self.reference = _reference(name)
+                self.reference = reference(name)
 
     def take(self, building: Element, entry: str) -> None:
         """Add one Building, or note why not."""
@@ -1024,9 +906,9 @@ class _City:
         problems = [
             Problem(self.where, f"srsName '{name}' ({count} times) is not known or not a map's", remedy)
             for name, count in self.crs_names.items()
-            if _reference(name) is None
+            if reference(name) is None
         ]
-        if len({_reference(name) for name in self.crs_names}) > 1:
+        if len({reference(name) for name in self.crs_names}) > 1:
             names = ", ".join(f"'{name}' ({count} times)" for name, count in self.crs_names.items())
             problems.append(Problem(self.where, f"mixes reference systems: {names}", "Give one file for each."))
         if self.unplaced and not problems:

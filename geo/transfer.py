@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import geopandas as gpd
 import numpy as np
 import shapely
+from pyproj import CRS
 from scipy import sparse
 
 from geo.arrays import FloatArray
+from geo.columns import Polygons
+from geo.coverage import Coverage
 from geo.errors import CRSMismatchError, InputError, Problem
 
 
@@ -68,20 +70,11 @@ def area_shares(sources: gpd.GeoSeries, targets: gpd.GeoSeries) -> Shares:
     _same_projected_crs(sources, targets)
     _refuse_broken("source", sources)
     _refuse_broken("target", targets)
-    source, target = sources.to_numpy(), targets.to_numpy()
-    shapely.prepare(target)
-    # what is inside a target needs no intersection: only the sources on an edge pay for one
-    t_in, s_in = _pairs(source, target, "contains_properly")
-    t_any, s_any = _pairs(source, target, "intersects")
-    pair = s_any * len(target) + t_any
-    edge = ~np.isin(pair, s_in * len(target) + t_in)
-    overlap = shapely.area(shapely.intersection(source[s_any[edge]], target[t_any[edge]]))
-    rows = np.concatenate([s_in, s_any[edge]])
-    columns = np.concatenate([t_in, t_any[edge]])
-    values = np.concatenate([np.ones(len(s_in)), overlap / shapely.area(source[s_any[edge]])])
-    matrix = sparse.csr_array((values, (rows, columns)), shape=(len(source), len(target)))
-    matrix.eliminate_zeros()
-    return Shares(matrix, np.asarray(matrix.sum(axis=1), dtype=np.float64))
+    if len(sources) == 0 or len(targets) == 0:
+        return Shares(sparse.csr_array((len(sources), len(targets))), np.zeros(len(sources)))
+    columns = [Polygons.from_shapely(layer.to_numpy(), CRS.from_user_input(layer.crs)) for layer in (sources, targets)]
+    found = Coverage(columns[1]).overlaps(columns[0])
+    return Shares(found.matrix(len(targets)), found.covered())
 
 
 def transfer(
@@ -149,14 +142,6 @@ def transfer(
         total = area @ np.where(known, values, 0.0)
         out[column] = np.divide(total, weight, out=np.full(len(out), np.nan), where=weight > 0)
     return out, remainder
-
-
-def _pairs(
-    source: np.ndarray, target: np.ndarray, predicate: Literal["contains_properly", "intersects"]
-) -> tuple[np.ndarray, np.ndarray]:
-    tree = shapely.STRtree(source)
-    found = tree.query(target, predicate=predicate)
-    return found[0], found[1]
 
 
 def _same_projected_crs(*layers: gpd.GeoSeries) -> None:

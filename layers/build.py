@@ -25,8 +25,10 @@ from data.figures import Figures
 from data.imports import Imports
 from data.place import Place, places
 from geo.columns import Polygons
+from geo.errors import Problem
 from layers import columns
 from layers.columns import Column
+from layers.errors import ReleaseError
 from layers.municipality import Municipality, Table, compute
 from layers.release import Release, current, sha256, staging
 
@@ -44,6 +46,7 @@ FETCHED = ("green", "blue")
 QUERY = "query.json"
 # places computed before the first of them is written: bounds memory, keeps every worker busy
 AHEAD = 4
+CONNECT_S = 10
 
 Progress = Callable[[str, int, int], None]
 Files = dict[str, bytes]
@@ -138,7 +141,12 @@ def _scheduler(address: str | None) -> Iterator[Callable[[list[Any]], Sequence[A
         return
     from distributed import Client  # noqa: PLC0415 - only a cluster needs it
 
-    with Client(address, set_as_default=False) as client:
+    try:
+        client = Client(address, set_as_default=False, timeout=CONNECT_S)
+    except (OSError, ValueError) as error:
+        remedy = "Start one with `dask scheduler`, or leave --scheduler out to build here."
+        raise ReleaseError(Problem(f"scheduler {address}", f"cannot be reached ({error})", remedy)) from error
+    with client:
         yield lambda work: client.gather(client.compute(work))
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from api import bench
-from api.bench import synthetic
+from api.bench import builds, synthetic
+from api.bench.case import Case, measure
 from api.cli import cli
+from data import figures as built_in
 
 run = CliRunner()
+KERNELS = ("allocate-area", "locate", "zonal", "nearest")
 
 
 @pytest.fixture
@@ -26,17 +31,30 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 def test_rows_say_what_was_measured_and_that_the_answers_agree(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
-    result = run.invoke(cli, ["bench", "--json", str(path)])
+    result = run.invoke(cli, ["bench", *KERNELS, "--json", str(path)])
     assert result.exit_code == 0, result.output
     body = json.loads(path.read_text())
     assert body["machine"]["cores"] >= 1
-    assert {row["id"] for row in body["rows"]} == set(bench.IDS)
+    assert {row["id"] for row in body["rows"]} == set(KERNELS)
     for row in body["rows"]:
         assert set(row) >= {"id", "work", "n", "ours_s", "peer", "peer_s", "ratio", "agree", "peak_mb"}
         if row["peer"].startswith("geopandas"):
             assert row["agree"] is True
         if row["peer_s"] is None:
             assert row["note"].endswith("is not installed")
+
+
+def test_whole_builds_have_a_goal_and_a_load(tmp_path: Path) -> None:
+    """They take minutes, so only what surrounds them is tried: the goal beside the time, and the load itself."""
+    assert set(bench.IDS) == {*KERNELS, "build-city", "build-region"}
+    case = Case("build-city", "build", 5, lambda: "id", "", None, lambda a, b: a == b, lambda: 7.0, goal_s=15.0)
+    row = measure(case, 1)
+    assert (row["goal_s"], row["peak_mb"], row["peer_s"]) == (15.0, 7, None)
+    shutil.copy(built_in.BUILT_IN / "cells_200m.parquet", tmp_path)
+    assert builds._multiply(tmp_path / "cells_200m.parquet", 1_600_000) == pytest.approx(1_600_000, abs=200)
+    cells = pd.read_parquet(tmp_path / "cells_200m.parquet")
+    kinds = [c for c in cells if c.startswith("type_")]
+    assert (cells[kinds].sum(axis=1) == cells["n_buildings"]).all(), "a cell whose parts do not add up is no census"
 
 
 def test_unknown_work_is_refused_with_the_choices() -> None:

@@ -19,7 +19,8 @@ from lxml.etree import _Element as Element
 from numpy.typing import NDArray
 
 from data import citygml
-from data.citygml import ALKIS_USES, read
+from data.alkis import ALKIS_USES, USES_BY_CODE
+from data.citygml import read
 from data.inputs import INPUTS, RESIDENTIAL, UNHEATED, UNKNOWN, USES
 from data.report import Report
 from geo.errors import CRSMismatchError, InputError, RevierError
@@ -392,7 +393,7 @@ def test_surfaces_may_refer_to_the_faces_of_the_solid(file: Path) -> None:
 
 
 def test_every_code_leads_to_a_use_and_to_one_only() -> None:
-    codes = [code for codes in citygml._USES_BY_CODE.values() for code in codes.split()]
+    codes = [code for codes in USES_BY_CODE.values() for code in codes.split()]
     assert sorted(ALKIS_USES) == sorted(codes)
     assert set(ALKIS_USES.values()) <= set(USES) - {UNKNOWN}
     assert {code[0] for code, use in ALKIS_USES.items() if use == RESIDENTIAL} == {"1", "3"}  # shelters are in 3000

@@ -12,9 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
+from api.app import create_app
 from api.cli import cli
+from api.settings import Settings
 from data import imports
 from data.errors import PlaceError
 from data.figures import Figures
@@ -71,6 +74,13 @@ def test_turku_is_built_from_districts_alone_in_its_own_crs(shared_data: Path, t
     assert any(s["source_id"] == "FI-853-1" for s in catalogue.release.manifest["sources"])
     with pytest.raises(UnknownCollectionError, match="no buildings with modelled heat"):
         catalogue.planning("FI-853")
+    client = TestClient(create_app(Settings(home=tmp_path)))
+    for page in ("/", "/collections", "/collections/FI-853.districts", "/places", "/sources", "/map"):
+        answer = client.get(page, headers={"Accept": "text/html"})
+        assert answer.status_code == 200, page
+    assert "Lounaispaikka" in client.get("/sources?f=html").text
+    assert "unknown" in client.get("/places?f=html").text, "a balance that nobody brought is not 0 t"
+    assert client.post("/places/FI-853/impact").status_code == 404
 
 
 def test_turku_with_a_balance_is_conserved(shared_data: Path, tmp_path: Path, figures: Figures) -> None:
@@ -394,3 +404,12 @@ def test_a_cluster_builds_the_same_bits(figures: Figures, tmp_path: Path) -> Non
         remote = build(tmp_path / "b", wanted, figures, scheduler=cluster.scheduler_address)
     assert remote.id == local.id
     assert remote.manifest["files"] == local.manifest["files"]
+
+
+def test_a_scheduler_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "CONNECT_S", 0.2)
+    command = ["build", "Witten", "--home", str(tmp_path), "--scheduler", "tcp://127.0.0.1:9"]
+    result = run.invoke(cli, command, env={"COLUMNS": "300"})
+    assert result.exit_code == 2
+    assert "scheduler tcp://127.0.0.1:9: cannot be reached" in result.output
+    assert not (tmp_path / "current").exists()

@@ -2,7 +2,7 @@
 export const WORDS = {
   en: {
     skip: "Skip to the figures", place: "Place", show: "Show", level: "Level",
-    level_cells: "Census cells (200 m)", level_areas: "Districts and municipalities",
+    level_cells: "Census cells (200 m), buildings", level_areas: "Districts and municipalities",
     view_emissions: "Household emissions per head",
     view_need: "Emissions and low income together",
     view_measure: "Where the measure lands",
@@ -38,7 +38,7 @@ export const WORDS = {
   },
   de: {
     skip: "Zu den Zahlen springen", place: "Ort", show: "Anzeigen", level: "Ebene",
-    level_cells: "Zensuszellen (200 m)", level_areas: "Bezirke und Gemeinden",
+    level_cells: "Zensuszellen (200 m), Gebäude", level_areas: "Bezirke und Gemeinden",
     view_emissions: "Emissionen der Haushalte pro Kopf",
     view_need: "Emissionen und niedriges Einkommen zusammen",
     view_measure: "Wo die Maßnahme wirkt",

@@ -72,7 +72,7 @@ function drawLayers() {
     // a saving per km² is a figure of cells: buildings show where they stand on it, other views colour them
     const colour = state.view === "measure" ? "#14212b" : paint(state.view, "cells");
     map.setPaintProperty("cells", "fill-opacity", ["step", ["zoom"], 1, BUILDING_ZOOM, state.view === "measure" ? 0.8 : 0.25]);
-    map.addLayer({ id: "buildings", type: "fill", source: source(buildings), "source-layer": buildings, minzoom: BUILDING_ZOOM, paint: { "fill-color": colour, "fill-outline-color": "#14212b" } });
+    map.addLayer({ id: "buildings", type: "fill", source: source(buildings), "source-layer": buildings, minzoom: BUILDING_ZOOM, paint: { "fill-color": colour, "fill-opacity": state.view === "measure" ? 0.5 : 1, "fill-outline-color": "#14212b" } });
   }
   if (region()) {
     const towns = `${region().key}.municipalities`;
