@@ -336,7 +336,7 @@ class _Reader:
         rows = []
         for i, file in enumerate(f for f in self.place.files() if f.source is not None):
             stated = file.source.model_dump() if file.source else {}
-            rows.append({"source_id": f"{self.place.key}-{i + 1}", "file": file.file, **stated})
+            rows.append({"source_id": f"{self.place.key}-{i + 1}", "file": file.file, "year": "", **stated})
         return rows
 
 

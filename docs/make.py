@@ -63,6 +63,12 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[osm], [[streets]], [[landuse]], [[sites]], [inventory], [[indicators]]": File,
     "[….source]": Source,
 }
+BRING = """A place is a `place.toml` and the files that it names, no code. `revier doctor FOLDER` names everything that
+is wrong with them, `revier import FOLDER` takes them over, `revier build KEY` builds them; `revier build FOLDER` does
+both. A key of the built-in table (an AGS of the Ruhr) keeps its published figures and census cells. What is not brought
+is listed in `/places` and lowers the grade; it never stops a build and never counts as zero. More examples are in
+[docs/places](places).
+"""
 CHROMIUM = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 CHROMIUM += ["--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
@@ -102,11 +108,7 @@ def places_page() -> str:
     example = (FOLDER / "places" / "essen-lod2.toml").read_text(encoding="utf-8")
     lines = [
         "# Bring your own place\n",
-        "A place is a `place.toml` and the files that it names, no code. `revier doctor FOLDER` names everything that is "
-        "wrong with them, `revier import FOLDER` takes them over, `revier build KEY` builds them; `revier build FOLDER` "
-        "does both. A key of the built-in table (an AGS of the Ruhr) keeps its published figures and census cells. What "
-        "is not brought is listed in `/places` and lowers the grade; it never stops a build and never counts as zero. "
-        "More examples are in [docs/places](places).\n",
+        BRING,
         "```toml\n" + example + "```\n",
         "## Settings\n",
     ]
@@ -124,7 +126,8 @@ def places_page() -> str:
         if declared.columns:
             lines += ["| column | kind | required | range or values |", "|---|---|---|---|"]
         for column in declared.columns:
-            limits = ", ".join(column.choices) or ("" if column.kind == "text" else f"{column.low:g} to {_high(column)}")
+            span = "" if column.kind == "text" else f"{column.low:g} to {_high(column)}"
+            limits = ", ".join(column.choices) or span
             lines.append(f"| `{column.name}` | {column.kind} | {'yes' if column.required else ''} | {limits} |")
         lines.append("")
     return "\n".join(lines)

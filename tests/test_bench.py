@@ -53,7 +53,7 @@ def test_whole_builds_have_a_goal_and_a_load(tmp_path: Path) -> None:
     shutil.copy(built_in.BUILT_IN / "cells_200m.parquet", tmp_path)
     assert builds._multiply(tmp_path / "cells_200m.parquet", 1_600_000) == pytest.approx(1_600_000, abs=200)
     cells = pd.read_parquet(tmp_path / "cells_200m.parquet")
-    kinds = [c for c in cells if c.startswith("type_")]
+    kinds = [c for c in cells.columns.astype(str) if c.startswith("type_")]
     assert (cells[kinds].sum(axis=1) == cells["n_buildings"]).all(), "a cell whose parts do not add up is no census"
 
 

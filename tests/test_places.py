@@ -227,7 +227,7 @@ def test_a_town_elsewhere_brings_vg250_and_its_own_census_of_2022(tmp_path: Path
         crs=3035,
     )
     frame.to_crs(25832).to_file(tmp_path / "vg250.gpkg", layer="vg250_gem")
-    themes = {
+    themes: dict[str, tuple[str, list[str]]] = {
         "Bevoelkerungszahl": ("Einwohner", ["40", "9", "70", "–"]),
         "Geb_Gebaeudetyp_Groesse": (
             "Insgesamt_Gebaeude;FreiEFH;EFH_DHH;EFH_Reihenhaus;Freist_ZFH;ZFH_DHH;ZFH_Reihenhaus;"  # noqa: ISC004

@@ -40,9 +40,9 @@ def lonlat_to_tile(lon: float, lat: float, z: int) -> tuple[int, int]:
 
 def test_a_tile_holds_what_the_layer_holds_there(catalogue: Catalogue) -> None:
     """Independent answer: reproject with geopandas' engine, intersect with the tile, compare ids and areas."""
-    layer = catalogue.layer("05913000.stock")
+    layer = catalogue.layer("05913000.cells")
     x, y = lonlat_to_tile(7.4653, 51.5136, 13)
-    content = decode(tiles.tile(layer, 13, x, y))["05913000.stock"]
+    content = decode(tiles.tile(layer, 13, x, y))["05913000.cells"]
     frame = shapely.box(*tiles.bounds(13, x, y))
     size = frame.bounds[2] - frame.bounds[0]
     shapes = layer.mercator.to_shapely()
