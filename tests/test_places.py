@@ -255,8 +255,8 @@ def test_a_town_elsewhere_brings_vg250_and_its_own_census_of_2022(tmp_path: Path
     assert sorted(cells["people"]) == pytest.approx([49, 70])
     stock = table(tmp_path / "home", "09162000", building.STOCK)
     assert stock["building_type"].value_counts().to_dict() == {"EFH": 9, "MFH": 5, "RH": 4}
-    rows = table(tmp_path / "home", "09162000", building.INVENTORY)
-    assert stock["t_co2e_households"].sum() == pytest.approx(rows["t_co2e_a"].sum(), rel=1e-9)
+    balance = table(tmp_path / "home", "09162000", building.INVENTORY)
+    assert stock["t_co2e_households"].sum() == pytest.approx(balance["t_co2e_a"].sum(), rel=1e-9)
     again = run.invoke(cli, ["build", "09162000", "--home", str(tmp_path / "home"), "--json"])
     assert json.loads(again.stdout.strip().splitlines()[-1])["built"] is False
 
