@@ -41,7 +41,7 @@ function collections() {
   // without modelled heat there is nothing that a measure could act on
   const acts = entry().kind === "region" || Boolean(entry().calibration);
   const end = acts ? suffix : "";
-  return { areas: areas && areas + end, cells: cells && cells + end, buildings: fine ? `${state.place}.stock${end}` : null };
+  return { acts, areas: areas && areas + end, cells: cells && cells + end, buildings: fine ? `${state.place}.stock${end}` : null };
 }
 
 async function json(url, options) {
@@ -114,6 +114,13 @@ function label(feature) {
   return { type: "Feature", geometry: { type: "Point", coordinates: [x / (3 * area), y / (3 * area)] }, properties: { ags, name, district } };
 }
 
+// what the figures rest on: without a census of its own or the built-in one, a place must not claim one
+function basis() {
+  const { stock, missing } = entry();
+  if (stock && stock.units === 0) return t("modelled_none");
+  return t(missing?.some((lack) => lack.what === "census") ? "modelled_own" : "modelled");
+}
+
 function redraw() {
   drawLayers();
   drawNames();
@@ -123,9 +130,9 @@ function redraw() {
 
 function drawLevel() {
   const zoom = entry().kind === "region" ? 11 : 10;
-  const { buildings } = collections();
+  const { cells, buildings } = collections();
   const hint = map.getZoom() < zoom ? t("zoom_in") : buildings && map.getZoom() < BUILDING_ZOOM ? t("zoom_buildings") : "";
-  $("level").textContent = state.level === "cells" ? hint : "";
+  $("level").textContent = cells && state.level === "cells" ? hint : "";
 }
 
 function drawLegend() {
@@ -142,11 +149,11 @@ function drawLegend() {
     body = swatches([...colours.map((colour, i) => [colour,
       i === 0 ? `< ${say(breaks[0])}` : i === breaks.length ? `≥ ${say(breaks[i - 1])}` : `${say(breaks[i - 1])} – ${say(breaks[i])}`]), [NO_DATA, t("nodata")]]);
   }
-  const notes = [element("p", { class: "modelled" }, t("modelled"))];
+  const notes = [element("p", { class: "modelled" }, basis())];
   if (entry().stock?.modelled_footprints) notes.push(element("p", { class: "modelled" }, t("drawn", { n: number(entry().stock.modelled_footprints) })));
   if (entry().districts?.some((d) => d.geometry_status === "approximate")) notes.push(element("p", { class: "modelled" }, t("approximate")));
   const towns = entry().kind === "region" ? state.places.filter((p) => entry().members.includes(p.key)) : [entry()];
-  const national = towns.filter((p) => p.inventory.grade === "D").length;
+  const national = towns.filter((p) => p.inventory.edition === "fallback").length;
   if (national) notes.push(element("p", { class: "modelled" }, t("national", { n: national, all: towns.length })));
   legend.replaceChildren(title, body, ...notes);
 }
@@ -208,6 +215,14 @@ function drawWho(body) {
 
 async function loadImpact() {
   const mine = ++state.request;
+  if (!collections().acts) {
+    for (const id of ["totals", "years", "areas", "notes", "who"]) $(id).replaceChildren();
+    $("who").replaceChildren(element("p", { class: "hint" }, t("no_stock")));
+    state.impact = null;
+    $("status").textContent = t("no_stock");
+    document.body.dataset.ready = `${state.place} ${state.uptake}`;
+    return;
+  }
   $("status").textContent = t("loading");
   const placement = { type: "Feature", geometry: null, properties: { uptake: state.uptake / 100 } };
   try {
@@ -288,7 +303,7 @@ function popup(event) {
     [t("index"), number(p.social_index, 1)],
   ].filter(Boolean);
   const list = element("dl", { class: "popup" }, ...rows.flatMap(([k, v]) => [element("dt", {}, k), element("dd", {}, v)]));
-  const content = element("div", {}, element("h3", {}, title), list, element("p", { class: "hint" }, t("modelled")));
+  const content = element("div", {}, element("h3", {}, title), list, element("p", { class: "hint" }, basis()));
   new Popup({ maxWidth: "320px" }).setLngLat(event.lngLat).setDOMContent(content).addTo(map);
 }
 
