@@ -159,9 +159,6 @@ class _Reader:
 
     def _vector(self, file: File) -> gpd.GeoDataFrame:
         path = self.place.folder / file.file
-        if path.suffix == ".parquet":
-            frame = gpd.read_parquet(path)
-            return frame.rename(columns={theirs: ours for ours, theirs in file.columns.items()})
         return vector.read(path, layer=file.layer, columns=file.columns, values=file.values, crs=file.crs)
 
     def _layer(self, name: str, files: Sequence[File], outline: shapely.Geometry | None) -> gpd.GeoDataFrame | None:
@@ -251,7 +248,19 @@ class _Reader:
         kept: list[gpd.GeoDataFrame] = []
         for where, frame in sorted((f for f in frames if f is not None), key=lambda f: str(f[1]["data_grade"].min())):
             kept.append(self._beyond(kept, frame, where))
-        return _concat(kept)
+        return self._unique(_concat(kept))
+
+    def _unique(self, frame: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
+        """Number the ids that two sources share: a unit is known by its id alone."""
+        if frame is None or not frame["building_id"].duplicated().any():
+            return frame
+        again = frame["building_id"].duplicated()
+        number = frame.groupby("building_id").cumcount() + 1
+        self.report.add(
+            "buildings", "with an id that another source uses too, numbered", frame["building_id"][again], "kept"
+        )
+        ids = frame["building_id"].where(~again, frame["building_id"] + "~" + number.astype(str))
+        return frame.assign(building_id=ids)
 
     def _footprints(self, file: BuildingsFile) -> gpd.GeoDataFrame:
         path = self.place.folder / file.file

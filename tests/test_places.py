@@ -377,6 +377,20 @@ def test_a_better_source_takes_the_place_of_a_worse_one(tmp_path: Path) -> None:
     )
 
 
+def test_ids_that_two_sources_share_are_numbered(tmp_path: Path) -> None:
+    """Units are known by their id: two of one name would share their draws and hide each other in joins."""
+    for name, x in (("north", 0), ("south", 100)):
+        frame = gpd.GeoDataFrame({"building_id": ["1"], "use": ["residential"]}, geometry=[square(x, 0)], crs=25832)
+        frame.to_file(tmp_path / f"{name}.gpkg")
+    (tmp_path / "place.toml").write_text(
+        'key = "t"\nname = "T"\n[[buildings]]\nfile = "north.gpkg"\n[[buildings]]\nfile = "south.gpkg"\n'
+    )
+    brought = imports.read(load(tmp_path))
+    assert brought.buildings is not None
+    assert brought.buildings["building_id"].tolist() == ["1", "1~2"]
+    assert any("another source uses too" in str(line) for line in brought.report.lines)
+
+
 def test_an_import_is_kept_and_read_back_whole(tmp_path: Path) -> None:
     gpd.GeoDataFrame({"use": ["residential"]}, geometry=[square(0, 0)], crs=25832).to_file(tmp_path / "b.gpkg")
     (tmp_path / "place.toml").write_text('key = "t"\nname = "T"\n[[buildings]]\nfile = "b.gpkg"\n')
