@@ -22,9 +22,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from data.archive import check_archive
 from data.report import EXAMPLES, Line, Report
 from data.schema import AGES
-from data.spreadsheet import check_archive
 from geo.errors import InputError, Problem
 
 EDITIONS = ("2011", "2022")

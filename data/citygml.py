@@ -6,18 +6,15 @@ archives that unpack to more than they may; only one building at a time is held 
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import math
 import re
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import geopandas as gpd
 import numpy as np
@@ -28,6 +25,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from data.alkis import ALKIS_USES
+from data.archive import documents
 from data.inputs import INPUTS, UNHEATED, UNKNOWN
 from data.report import Line, Report
 from data.srs_names import Reference, reference
@@ -39,11 +37,8 @@ Done = Literal["dropped", "repaired", "kept"]
 
 COLUMNS = ("building_id", "use", "storeys", "height_m", "roof", "year_built", "roof_area_m2", "wall_area_m2")
 LIMIT_BYTES = 8 * 2**30  # unpacked; the largest open data sets come in tiles far below
-MAX_RATIO = 150  # GML packs to about a tenth; deflate's most, which only a bomb reaches, is a thousandth
-RATIO_FROM_BYTES = 10 * 2**20
 PROLOG_BYTES = 2**20  # before the first element there is at most a comment
 BUILDING_BYTES = 64 * 2**20  # held in memory at once; a cathedral in LoD3 has a few
-CHUNK_BYTES = 256 * 2**10
 MAX_CORNERS = 20_000  # of one outline; crossings grow with the square, so that a hostile one never ends
 MAX_CROSSING_CORNERS = 2_000
 FLAT_MAX_DEG = 10.0  # the usual limit between flat and pitched
@@ -122,103 +117,9 @@ def read(path: Path, report: Report, *, limit_bytes: int = LIMIT_BYTES) -> gpd.G
     if limit_bytes <= 0:
         raise InputError(Problem("limit_bytes", f"{limit_bytes} is not a size", "Give bytes above 0."))
     city = _City(path.name)
-    for entry, chunks in _documents(path, limit_bytes):
+    for entry, chunks in documents(path, limit_bytes):
         _parse(city, entry, chunks)
     return city.frame(report)
-
-
-# --- the file: packed or not, and never more than allowed ---------------------------------------------------------
-
-
-def _documents(path: Path, limit_bytes: int) -> Iterator[tuple[str, Iterator[bytes]]]:
-    try:
-        with path.open("rb") as raw:
-            magic = raw.read(4)
-            raw.seek(0)
-            if magic.startswith(b"PK"):
-                yield from _entries(path, raw, limit_bytes)
-            elif magic.startswith(b"\x1f\x8b"):
-                with gzip.GzipFile(fileobj=raw) as stream:
-                    yield path.name, _chunks(path.name, stream, limit_bytes, raw)
-            else:
-                yield path.name, _chunks(path.name, raw, limit_bytes, None)
-    except OSError as error:
-        what = f"cannot be read ({error.strerror or error})"
-        raise InputError(Problem(str(path), what, "Check the path and that the file may be read.")) from error
-
-
-def _entries(path: Path, raw: IO[bytes], limit_bytes: int) -> Iterator[tuple[str, Iterator[bytes]]]:
-    try:
-        archive = zipfile.ZipFile(raw)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise _damaged(path.name, str(error)) from error
-    with archive:
-        infos = _gml_entries(archive)
-        _refuse(path.name, infos, limit_bytes)
-        for info in infos:
-            where = f"{path.name}, {info.filename}"
-            try:
-                stream = archive.open(info)
-            except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-                raise _damaged(where, str(error)) from error
-            with stream:
-                yield info.filename, _chunks(where, stream, limit_bytes, None)
-
-
-def _gml_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    infos = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
-    gml = [info for info in infos if info.filename.lower().endswith((".gml", ".citygml"))]
-    return gml or [info for info in infos if info.filename.lower().endswith(".xml")]
-
-
-def _refuse(where: str, infos: list[zipfile.ZipInfo], limit_bytes: int) -> None:
-    """Judge an archive by its table of contents; zipfile never gives more bytes than stand there."""
-    if not infos:
-        raise InputError(Problem(where, "holds no .gml file", "Pack the CityGML itself, not an archive of archives."))
-    problems = []
-    total = sum(info.file_size for info in infos)
-    if total > limit_bytes:
-        problems.append(_too_large(where, total, limit_bytes))
-    for info in infos:
-        if info.file_size > max(RATIO_FROM_BYTES, MAX_RATIO * info.compress_size):
-            problems.append(_too_dense(f"{where}, {info.filename}"))
-        if info.flag_bits & 1:
-            problems.append(Problem(f"{where}, {info.filename}", "is encrypted", "Pack it without a password."))
-    if problems:
-        raise InputError(problems)
-
-
-def _chunks(
-    where: str, stream: IO[bytes] | gzip.GzipFile, limit_bytes: int, packed: IO[bytes] | None
-) -> Iterator[bytes]:
-    total = 0
-    while True:
-        try:
-            chunk = stream.read(CHUNK_BYTES)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise _damaged(where, str(error)) from error
-        if not chunk:
-            return
-        total += len(chunk)
-        if total > limit_bytes:
-            raise InputError(_too_large(where, total, limit_bytes))
-        if packed is not None and total > max(RATIO_FROM_BYTES, MAX_RATIO * packed.tell()):
-            raise InputError(_too_dense(where))
-        yield chunk
-
-
-def _damaged(where: str, why: str) -> InputError:
-    return InputError(Problem(where, f"is damaged or cut off ({why})", "Download it again."))
-
-
-def _too_large(where: str, total: int, limit_bytes: int) -> Problem:
-    what = f"unpacks to {total:,} bytes or more, allowed are {limit_bytes:,}"
-    return Problem(where, what, "Split it into tiles, or raise the limit if you trust the file.")
-
-
-def _too_dense(where: str) -> Problem:
-    what = f"unpacks to more than {MAX_RATIO} times its size, as an archive made to fill the disk does"
-    return Problem(where, what, "Unpack it yourself if you trust it.")
 
 
 # --- the document: a pull parser that forgets what was read -------------------------------------------------------

@@ -22,6 +22,7 @@ import openpyxl
 import pandas as pd
 from openpyxl.utils.exceptions import InvalidFileException
 
+from data.archive import check_archive
 from data.inputs import Input
 from data.report import Report
 from data.schema import Column, Schema, check
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 LIMIT_BYTES = 200 << 20
 LIMIT_CELLS = 20_000_000
-BOMB_RATIO = 200
-BOMB_FLOOR_BYTES = 10 << 20  # a small sheet of zeros packs well and harms nobody
 DELIMITERS = (";", ",", "\t", "|")
 # Destatis and state offices: nothing there, secret, unknown, not meaningful; what it stands for is not zero for sure
 SUPPRESSED = frozenset({"–", "—", "-", "·", "•", "x", "X", ".", "/", "…", "..."})
@@ -202,38 +201,6 @@ def numbers(cells: pd.Series, where: str, decimal: str | None = None) -> pd.Seri
     if problems:
         raise InputError(problems)
     return out
-
-
-def check_archive(path: Path, limit_bytes: int) -> None:
-    """Refuse a zip archive (also an .xlsx) that would unpack to too much, before anything is unpacked.
-
-    Parameters
-    ----------
-    path
-        The archive.
-    limit_bytes
-        Largest sum of the unpacked sizes.
-
-    Raises
-    ------
-    InputError
-        Too large, packed more than 200 to 1, or not a whole archive.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise InputError(Problem(path.name, f"is a damaged archive ({error})", "Copy or download it again.")) from error
-    if any(member.flag_bits & 1 for member in members):
-        raise InputError(Problem(path.name, "is protected by a password", "Pack it without one."))
-    whole = sum(member.file_size for member in members)
-    packed = max(sum(member.compress_size for member in members), 1)
-    if whole > limit_bytes:
-        what = f"unpacks to {whole} bytes, more than the {limit_bytes} allowed"
-        raise InputError(Problem(path.name, what, "Cut the data first, or raise the limit."))
-    if whole > BOMB_FLOOR_BYTES and whole / packed > BOMB_RATIO:
-        what = f"unpacks to {whole / packed:.0f} times its size"
-        raise InputError(Problem(path.name, what, "Pack the data again; no real data packs so well."))
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:

@@ -30,7 +30,8 @@ from pyogrio.errors import (
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from data.spreadsheet import check_archive, csv_texts, numbers
+from data.archive import check_archive
+from data.spreadsheet import csv_texts, numbers
 from geo.errors import CRSMismatchError, InputError, Problem
 
 LIMIT_BYTES = 4 << 30

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lxml.etree import _Element as Element
 from numpy.typing import NDArray
 
+from data import archive as packing
 from data import citygml
 from data.alkis import ALKIS_USES, USES_BY_CODE
 from data.citygml import read
@@ -187,7 +188,7 @@ def test_the_size_of_the_bites_does_not_matter(
     essen: gpd.GeoDataFrame, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
 ) -> None:
     """Elements are cut anywhere by a chunk: dropping one too early would lose surfaces."""
-    monkeypatch.setattr(citygml, "CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(packing, "CHUNK_BYTES", chunk_bytes)
     again = read(ESSEN / "essen_lod2_citygml.gml", Report())
     pd.testing.assert_frame_equal(pd.DataFrame(again), pd.DataFrame(essen))
 
@@ -841,7 +842,7 @@ def test_the_limit_holds_plain_and_packed(tmp_path: Path) -> None:
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A megabyte that unpacks to a gigabyte; the zip is refused before a byte is unpacked."""
-    monkeypatch.setattr(citygml, "RATIO_FROM_BYTES", 10_000)
+    monkeypatch.setattr(packing, "RATIO_FROM_BYTES", 10_000)
     bomb = GOOD.partition(b"<core:cityObjectMember>")[0] + b" " * 3_000_000
     packed, archive = tmp_path / "a.gz", tmp_path / "a.zip"
     packed.write_bytes(gzip.compress(bomb))
@@ -899,7 +900,7 @@ def test_damaged_archives_are_refused(tmp_path: Path) -> None:
 
 def test_only_a_bite_is_held_in_memory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read must leave the tree, or a large city fills the memory."""
-    monkeypatch.setattr(citygml, "CHUNK_BYTES", 8_000)
+    monkeypatch.setattr(packing, "CHUNK_BYTES", 8_000)
     monkeypatch.setattr(citygml, "BUILDING_BYTES", 40_000)
     most = 0
     take = citygml._take
@@ -921,7 +922,7 @@ def test_only_a_bite_is_held_in_memory(file: Path, monkeypatch: pytest.MonkeyPat
 def test_a_building_larger_than_memory_is_refused_terrain_is_passed_over(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(citygml, "CHUNK_BYTES", 4_000)
+    monkeypatch.setattr(packing, "CHUNK_BYTES", 4_000)
     monkeypatch.setattr(citygml, "BUILDING_BYTES", 40_000)
     many = members(*(polygon(ground(EAST + i, NORTH)) for i in range(400)))
     relief = f"<dem:ReliefFeature><dem:tin>{many}</dem:tin></dem:ReliefFeature>"
@@ -950,7 +951,7 @@ def test_what_would_never_end_is_given_up(file: Path) -> None:
 @pytest.mark.parametrize("before", [f"<!--{'x' * 5000}-->", f"<!--{'x' * 2_000_000}-->"])
 def test_a_long_beginning(file: Path, monkeypatch: pytest.MonkeyPatch, before: str) -> None:
     """The root need not come in the first bite, but it must come."""
-    monkeypatch.setattr(citygml, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(packing, "CHUNK_BYTES", 1000)
     text = model(building(box()), doctype=before)
     if len(before) < citygml.PROLOG_BYTES:
         assert len(load(file, text)[0]) == 1
@@ -960,7 +961,7 @@ def test_a_long_beginning(file: Path, monkeypatch: pytest.MonkeyPatch, before: s
 
 
 def test_an_endless_envelope_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(citygml, "CHUNK_BYTES", 4_000)
+    monkeypatch.setattr(packing, "CHUNK_BYTES", 4_000)
     monkeypatch.setattr(citygml, "BUILDING_BYTES", 40_000)
     endless = f"<gml:boundedBy>{'<gml:Envelope/>' * 5000}</gml:boundedBy>"
     with pytest.raises(InputError, match="more than 40,000 bytes"):
