@@ -78,6 +78,21 @@ def _columns_of(ax, ay, bx, by, r, cell_m, nx):
     return max(int((min(xa, xb) - pad) / cell_m), 0), min(int((max(xa, xb) + pad) / cell_m), nx - 1)
 
 
+@njit(cache=True, nogil=True)
+def starts(at):
+    """Turn counts by chunk and bucket into where each chunk writes its part, and return where the buckets start."""
+    start = np.zeros(at.shape[1] + 1, np.int64)
+    total = 0
+    for r in range(at.shape[1]):
+        start[r] = total
+        for chunk in range(at.shape[0]):
+            count = at[chunk, r]
+            at[chunk, r] = total
+            total += count
+    start[at.shape[1]] = total
+    return start
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def by_row(edges, cell_m, ny):
     """Numbers of the edges that meet each row of cells, ascending, and the offsets of the rows."""
@@ -88,16 +103,8 @@ def by_row(edges, cell_m, ny):
             first, last = _rows_of(edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], cell_m)
             for r in range(first, last + 1):
                 at[chunk, r] += 1
-    start = np.zeros(ny + 1, np.int64)
-    total = 0
-    for r in range(ny):
-        start[r] = total
-        for chunk in range(CHUNKS):
-            count = at[chunk, r]
-            at[chunk, r] = total
-            total += count
-    start[ny] = total
-    listed = np.empty(total, np.int32)
+    start = starts(at)
+    listed = np.empty(start[ny], np.int32)
     for chunk in prange(CHUNKS):
         for e in range(chunk * n // CHUNKS, (chunk + 1) * n // CHUNKS):
             first, last = _rows_of(edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3], cell_m)

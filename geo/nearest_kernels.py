@@ -22,6 +22,7 @@ from geo.coverage_kernels import (
     cell_of,
     lowest,
     side_of_entry,
+    starts,
 )
 
 TIE_M = 1e-9
@@ -55,15 +56,7 @@ def by_cell(x, y, west, south, cell_m, nx, ny):
         for i in range(chunk * n // CHUNKS, (chunk + 1) * n // CHUNKS):
             cell[i] = cell_of(x[i] - west, y[i] - south, cell_m, nx, ny)
             at[chunk, cell[i] // nx] += 1
-    start = np.zeros(ny + 1, np.int64)
-    total = 0
-    for r in range(ny):
-        start[r] = total
-        for chunk in range(CHUNKS):
-            count = at[chunk, r]
-            at[chunk, r] = total
-            total += count
-    start[ny] = total
+    start = starts(at)
     rows = np.empty(n, np.int32)
     for chunk in prange(CHUNKS):
         for i in range(chunk * n // CHUNKS, (chunk + 1) * n // CHUNKS):
