@@ -35,14 +35,24 @@ settings.register_profile(
 settings.load_profile("revier")
 
 
+def in_shared(name: str) -> Path:
+    """Folder in `shared` beside the project; the project must run without it, so what needs it is skipped."""
+    folder = Path(os.environ.get("REVIER_SHARED") or ROOT.parent / "shared") / name
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}; the project holds no copy of it: set REVIER_SHARED to the folder that holds {name}")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def vectors() -> Path:
     """Folder of worked answers in the shared reference; REVIER_SHARED names another place of `shared`."""
-    shared = Path(os.environ.get("REVIER_SHARED") or ROOT.parent / "shared")
-    folder = shared / "reference" / "vectors"
-    if not folder.is_dir():
-        pytest.skip(f"no worked answers in {folder}; set REVIER_SHARED to the folder that holds reference/vectors")
-    return folder
+    return in_shared("reference/vectors")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real open data."""
+    return in_shared("data")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from data.report import Report
 from data.schema import AGES
 from geo.errors import InputError
 
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "ruhr-zensus2011"
 TABLE = Path(__file__).parents[1] / "data" / "tables" / "cells_200m.parquet"
 
 LONG = "Gitter_ID_100m;Gitter_ID_100m_neu;Merkmal;Auspraegung_Code;Auspraegung_Text;Anzahl;Anzahl_q"
@@ -394,11 +393,10 @@ def test_columns_are_the_same_whatever_was_given(tmp_path: Path) -> None:
     assert len(HEATINGS) == 6
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data")
-def test_the_ruhr_of_2011_is_the_built_in_table() -> None:
-    """The built-in cells were made another way, from the same file: every figure must agree."""
+def test_the_ruhr_of_2011_is_the_built_in_table(shared_data: Path) -> None:
+    """The committed table was first made by other code, from the same file: every figure must still agree."""
     report = Report()
-    path = SHARED / "zensus2011_100m_ruhr.parquet"
+    path = shared_data / "ruhr-zensus2011" / "zensus2011_100m_ruhr.parquet"
     with pytest.raises(InputError, match="is of 2011, not of 2022"):
         read([path], report=Report(), edition="2022")
     cells = read([path], report=report, edition="2011")
@@ -412,9 +410,8 @@ def test_the_ruhr_of_2011_is_the_built_in_table() -> None:
     assert large["type_sfh_detached"].isna().all()
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data")
-def test_people_of_the_ruhr_on_the_larger_grid() -> None:
-    cells = read([SHARED / "zensus2011_1km_ruhr.parquet"], report=Report(), cell_m=1000)
+def test_people_of_the_ruhr_on_the_larger_grid(shared_data: Path) -> None:
+    cells = read([shared_data / "ruhr-zensus2011" / "zensus2011_1km_ruhr.parquet"], report=Report(), cell_m=1000)
     assert cells["people"].sum() == 5_065_486
     with pytest.raises(InputError, match="no cell of 100 m on the grid"):
-        read([SHARED / "zensus2011_1km_ruhr.parquet"], report=Report())
+        read([shared_data / "ruhr-zensus2011" / "zensus2011_1km_ruhr.parquet"], report=Report())

@@ -26,7 +26,7 @@ from data.inputs import INPUTS, RESIDENTIAL, UNHEATED, UNKNOWN, USES
 from data.report import Report
 from geo.errors import CRSMismatchError, InputError, RevierError
 
-ESSEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "essen"
+ESSEN_GML = "essen/essen_lod2_citygml.gml"
 UTM = "urn:ogc:def:crs:EPSG::25832"
 EAST, NORTH = 360_000.0, 5_706_000.0
 Corner = tuple[float, float, float]
@@ -144,19 +144,17 @@ def said(report: Report, words: str, done: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def essen() -> gpd.GeoDataFrame:
-    if not (ESSEN / "essen_lod2_citygml.gml").exists():
-        pytest.skip(f"no {ESSEN}")
+def essen(shared_data: Path) -> gpd.GeoDataFrame:
     report = Report()
-    frame = read(ESSEN / "essen_lod2_citygml.gml", report)
+    frame = read(shared_data / ESSEN_GML, report)
     assert report.lines == []
     assert report.counted == {"essen_lod2_citygml.gml": (117, 117)}
     return frame
 
 
-def test_essen_agrees_with_the_table_made_by_another_program(essen: gpd.GeoDataFrame) -> None:
+def test_essen_agrees_with_the_table_made_by_another_program(shared_data: Path, essen: gpd.GeoDataFrame) -> None:
     """A wrong sum of surfaces, a lost part or a mixed-up row shows here; the table is rounded to 0.1 m2."""
-    table = gpd.read_file(ESSEN / "essen_lod2_buildings.gpkg").set_index("gml_id")
+    table = gpd.read_file(shared_data / "essen/essen_lod2_buildings.gpkg").set_index("gml_id")
     assert essen.crs.to_epsg() == 25832
     assert sorted(essen["building_id"]) == sorted(table.index)
     table = table.loc[essen["building_id"]]
@@ -176,20 +174,20 @@ def test_essen_agrees_with_the_table_made_by_another_program(essen: gpd.GeoDataF
     assert set(essen["roof"]) == {"pitched"}
 
 
-def test_essen_heights_drawn_are_those_measured(essen: gpd.GeoDataFrame, file: Path) -> None:
+def test_essen_heights_drawn_are_those_measured(shared_data: Path, essen: gpd.GeoDataFrame, file: Path) -> None:
     """Without measuredHeight the surfaces must give the same: the publisher measured on them."""
-    text = (ESSEN / "essen_lod2_citygml.gml").read_text(encoding="utf-8").replace("bldg:measuredHeight", "bldg:unused")
+    text = (shared_data / ESSEN_GML).read_text(encoding="utf-8").replace("bldg:measuredHeight", "bldg:unused")
     frame, _ = load(file, text)
     np.testing.assert_allclose(frame["height_m"], essen["height_m"], atol=0.002)
 
 
 @pytest.mark.parametrize("chunk_bytes", [97, 20_011])
 def test_the_size_of_the_bites_does_not_matter(
-    essen: gpd.GeoDataFrame, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
+    shared_data: Path, essen: gpd.GeoDataFrame, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
 ) -> None:
     """Elements are cut anywhere by a chunk: dropping one too early would lose surfaces."""
     monkeypatch.setattr(packing, "CHUNK_BYTES", chunk_bytes)
-    again = read(ESSEN / "essen_lod2_citygml.gml", Report())
+    again = read(shared_data / ESSEN_GML, Report())
     pd.testing.assert_frame_equal(pd.DataFrame(again), pd.DataFrame(essen))
 
 

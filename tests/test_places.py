@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -34,14 +33,6 @@ EXAMPLES = ROOT / "docs" / "places"
 run = CliRunner()
 
 
-@pytest.fixture(scope="module")
-def shared_data() -> Path:
-    folder = Path(os.environ.get("REVIER_SHARED") or ROOT.parent / "shared") / "data"
-    if not folder.is_dir():
-        pytest.skip(f"no open data in {folder}; set REVIER_SHARED to the folder that holds data")
-    return folder
-
-
 def built(example: str, data: Path, home: Path) -> Catalogue:
     result = run.invoke(cli, ["build", str(EXAMPLES / f"{example}.toml"), "--data", str(data), "--home", str(home)])
     assert result.exit_code == 0, result.output
@@ -69,7 +60,9 @@ def test_turku_is_built_from_districts_alone_in_its_own_crs(shared_data: Path, t
     for name in ("t_co2e", "t_co2e_households", "people", "n_buildings", "t_co2e_p95"):
         assert np.isnan(layer.column(name)).all(), name
     missing = {m["what"] for m in catalogue.release.places["FI-853"]["missing"]}
-    assert missing == {"buildings", "inventory"}
+    assert missing == {"buildings", "inventory", "indicators of districts (social_index)"}
+    assert layer.source_ids == ("FI-853-1",), "a Finnish city must not cite the German census"
+    assert "census" not in layer.description
     assert "Not brought: buildings" in layer.description
     assert any(s["source_id"] == "FI-853-1" for s in catalogue.release.manifest["sources"])
     with pytest.raises(UnknownCollectionError, match="no buildings with modelled heat"):
@@ -153,6 +146,9 @@ def test_aachen_melaten_from_one_openstreetmap_file(tmp_path: Path) -> None:
     counted = catalogue.release.places["aachen-melaten"]["report"]["counted"]
     assert counted["campus_melaten.osm, buildings"] == {"in": 125, "out": 125}
     assert "osm" in catalogue.layer("aachen-melaten.green").source_ids
+    layer = catalogue.layer("aachen-melaten.stock")
+    assert "zensus2011" not in layer.source_ids
+    assert "tabula" in layer.source_ids
 
 
 def test_dortmund_on_modelled_footprints_keeps_the_counts_of_its_cells(home: Path, figures: Figures) -> None:

@@ -21,7 +21,6 @@ from geo.zonal import zonal
 
 UTM, LAEA = CRS.from_epsg(25832), CRS.from_epsg(3035)
 NORTH_UP = Affine(10, 0, 390_000, 0, -10, 5_700_000)
-CENSUS = Path(__file__).parents[2] / "shared" / "data" / "ruhr-zensus2011"
 
 
 def write(path: Path, values: Any, *, mask: Any = None, names: tuple[str, ...] = (), **profile: Any) -> Path:
@@ -180,15 +179,15 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         read(whole, bounds=(390_010, 5_699_900, 390_000, 5_699_950))
 
 
-@pytest.mark.skipif(not CENSUS.is_dir(), reason="needs shared/data/ruhr-zensus2011")
-def test_census_cells_add_up_to_the_table() -> None:
+def test_census_cells_add_up_to_the_table(shared_data: Path) -> None:
     """Every 100 m cell inside the square of a 1 km cell counts once, so both files give the same sums by square."""
-    names = gpd.read_file(CENSUS / "zensus2011_1km_dortmund.gpkg")["grid_id"].str
+    folder = shared_data / "ruhr-zensus2011"
+    names = gpd.read_file(folder / "zensus2011_1km_dortmund.gpkg")["grid_id"].str
     south, west = (names.extract(rf"{axis}(\d+)")[0].to_numpy(float) * 1000 for axis in "NE")
     boxes = shapely.box(west, south, west + 1000, south + 1000)
-    table = pd.read_parquet(CENSUS / "zensus2011_100m_ruhr.parquet")
+    table = pd.read_parquet(folder / "zensus2011_100m_ruhr.parquet")
     for band in ("bld_before_1919", "bld_2009_later", "bld_total_sum_of_age"):
-        raster = read(CENSUS / "zensus2011_100m_dortmund.tif", band=band)
+        raster = read(folder / "zensus2011_100m_dortmund.tif", band=band)
         found = zonal(Polygons.from_shapely(boxes, LAEA), raster)
         cells = table[table["ags"] == "05913000"].fillna({band: 0})  # the raster has 0 in a cell with other figures
         expected, counted = np.zeros(len(boxes)), np.zeros(len(boxes))

@@ -16,7 +16,6 @@ from data.report import Report
 from data.vg250 import read
 from geo.errors import InputError
 
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "ruhr-municipalities"
 UTM = "EPSG:25832"
 # two parts of land and one of water for the first, a lake without land, one with a hole
 ROWS: list[tuple[str, str, int, shapely.Geometry]] = [
@@ -135,9 +134,8 @@ def test_an_outline_that_crosses_itself_is_repaired_and_reported(tmp_path: Path)
     assert [(line.what, line.done) for line in report.lines] == [("outlines that cross themselves", "repaired")]
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="needs the shared data")
-def test_areas_of_the_ruhr_are_the_official_ones(tmp_path: Path) -> None:
-    source = gpd.read_file(SHARED / "ruhr_municipalities.gpkg")
+def test_areas_of_the_ruhr_are_the_official_ones(shared_data: Path, tmp_path: Path) -> None:
+    source = gpd.read_file(shared_data / "ruhr-municipalities" / "ruhr_municipalities.gpkg")
     table = source[["ags", "name", "geometry"]].rename(columns={"ags": "AGS", "name": "GEN"})
     table.to_file(tmp_path / "f.gpkg", layer="vg250_gem")
     found = read(tmp_path / "f.gpkg", ["05"])
