@@ -26,9 +26,10 @@ from layers.layer import Layer
 from layers.planning import SCENARIO, Placement, Planning
 from layers.release import Release
 
-CENSUS = ("zensus2011", "localzero-ruhr", "school-social-index", "tabula", "ageb-2021", "bisko-recalled")
+MODEL = ("tabula", "ageb-2021", "bisko-recalled")
+CENSUS = ("zensus2011", "localzero-ruhr", "school-social-index", *MODEL)
 MODELLED = (
-    "Emissions are modelled: the balance of the municipality allocated to census cells by computed heat. "
+    "Emissions are modelled: the balance of the municipality allocated to its stock by computed heat. "
     "BISKO factors are recalled, to be verified."
 )
 
@@ -69,6 +70,13 @@ def _warning(entry: dict[str, Any]) -> str:
         "Modelled footprints (grade D) are drawn by a seed from the counts of their census cell: outline, size, type "
         "and position of a single building are NOT real; only sums over cells mean anything. "
     )
+
+
+def _basis(entry: dict[str, Any]) -> str:
+    """Say what the figures rest on, as far as it was used here."""
+    if entry["built_in"]:
+        return f"{MODELLED} {ON_CELLS}"
+    return MODELLED if entry["stock"]["units"] else "No buildings are known, so nothing is modelled."
 
 
 def _not_brought(entry: dict[str, Any]) -> str:
@@ -227,7 +235,7 @@ class Catalogue:
             f"{key}.{district_themes(entry)[level]}",
             [(key, build.districts_file(level))],
             f"{district['level']} of {entry['name']} ({status})",
-            f"Boundaries are {status}. {MODELLED} What no local figure places is split by area and stands in "
+            f"Boundaries are {status}. {_basis(entry)} What no local figure places is split by area and stands in "
             f"t_co2e_spread; p05 and p95 say how sure a sum is. {_not_brought(entry)}",
             columns.DISTRICTS,
             (*([district["source_id"]] if district["source_id"] else []), *self._sources(key)),
@@ -251,7 +259,7 @@ class Catalogue:
             f"{key}.stock",
             [(key, build.STOCK)],
             f"Building stock of {entry['name']} ({what})",
-            f"Units of the stock: {what}. {_warning(entry)}{MODELLED} {ON_CELLS} {_not_brought(entry)}",
+            f"Units of the stock: {what}. {_warning(entry)}{_basis(entry)} {_not_brought(entry)}",
             columns.STOCK,
             self._sources(key),
             BUILDING_ZOOM if entry["stock"]["footprints"] else 10,
@@ -263,7 +271,7 @@ class Catalogue:
             f"{key}.cells",
             [(key, build.CELLS)],
             f"Building stock of {entry['name']} on cells of 200 m",
-            f"Sums of the stock ({_what(entry)}) on the INSPIRE grid. {_warning(entry)}{MODELLED} {ON_CELLS}",
+            f"Sums of the stock ({_what(entry)}) on the INSPIRE grid. {_warning(entry)}{_basis(entry)}",
             columns.CELLS,
             self._sources(key),
             10,
@@ -275,7 +283,10 @@ class Catalogue:
         own = [source["source_id"] for source in entry["own_sources"]]
         osm = ["osm"] if entry["fetched"] or self.release.file(key, "green.parquet").is_file() else []
         balance = ["klimawatch"] if entry["inventory"]["edition"].startswith("city") else []
-        return (*own, *osm, *CENSUS, *balance)
+        if entry["built_in"]:
+            return (*own, *osm, *CENSUS, *balance)
+        # a place outside the table rests on its own files, and on the model only as far as it was used
+        return (*own, *osm, *(MODEL if entry["stock"]["units"] else ()))
 
     def _scenario(self, key: str, theme: str) -> Layer:
         """Result of the standard retrofit programme on the layer of a theme, one column for each target year."""

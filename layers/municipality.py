@@ -127,7 +127,8 @@ def compute(place: Place, figures: Figures, ef: Factors, shared: Common, imports
         ),
         potential=acts,
         potential_cells=None if coarse is None else _sums(acts, coarse[1]),
-        entry=_entry(place, balance, units, allocated, imports, spots),
+        entry=_entry(place, balance, units, allocated, imports, built_in=town is not None)
+        | {"missing": _missing(place, balance, units, spots, ranked=bool(levels[0]["social_index"].notna().any()))},
     )
 
 
@@ -174,7 +175,13 @@ def _detail(zones: gpd.GeoDataFrame, found: Zoned, level: int) -> pd.DataFrame:
 
 
 def _entry(
-    place: Place, balance: Inventory, units: Stock, allocated: OnStock, imports: Imports, spots: Places
+    place: Place,
+    balance: Inventory,
+    units: Stock,
+    allocated: OnStock,
+    imports: Imports,
+    *,
+    built_in: bool,
 ) -> dict[str, Any]:
     fit = allocated.calibration
     return {
@@ -183,6 +190,7 @@ def _entry(
         "country": place.country,
         "crs": place.crs,
         "net_zero_year": place.net_zero_year,
+        "built_in": built_in,
         "inventory": {
             "year": balance.year,
             "edition": balance.edition,
@@ -206,7 +214,6 @@ def _entry(
             "t_co2e": float(allocated.tonnes[-1].sum()),
         },
         "allocation_methods": [method for method in allocated.methods if method],
-        "missing": _missing(place, balance, units, spots, imports),
         "report": imports.report.document(),
         "own_sources": list(imports.sources),
         "districts": [
@@ -217,7 +224,7 @@ def _entry(
     }
 
 
-def _missing(place: Place, balance: Inventory, units: Stock, spots: Places, imports: Imports) -> list[dict[str, str]]:
+def _missing(place: Place, balance: Inventory, units: Stock, spots: Places, *, ranked: bool) -> list[dict[str, str]]:
     """List what the place did not bring, and what stands in for it."""
     use, grade = units.units["use"], units.units["data_grade"]
     cells, drawn = bool((use == CELL).any()), bool(((use != CELL) & (grade == "D")).any())
@@ -240,7 +247,7 @@ def _missing(place: Place, balance: Inventory, units: Stock, spots: Places, impo
             "economy spread by area",
         ),
         (not place.districts, "districts", "the place as a whole"),
-        (imports.indicators is None and not place.districts, "indicators of districts", "no low-income areas"),
+        (not ranked, "indicators of districts (social_index)", "no low-income areas"),
     ]
     return [{"what": what, "instead": instead} for missing, what, instead in lacking if missing]
 
