@@ -16,14 +16,12 @@ from pyproj import CRS
 from data.figures import Figures
 from data.place import Place
 from data.schema import AGES, BUILDING_TYPES
+from data.segments import Archetypes, Segments, archetypes
 from data.units import CELL, Stock, inspire_ids, squares
-from geo.archetype import REFERENCE_PER_LIVING
 from geo.arrays import FloatArray
-from geo.heat import expected_heat, final_heat
 
 TYPES = ("sfh_semi", "sfh_terraced", "2fh_detached", "2fh_semi", "2fh_terraced", "mfh_3_6", "mfh_7_12", "mfh_13plus")
 RESTS = ("rest_1_dwelling", "rest_2_dwellings", "rest_3plus_dwellings")
-CLASSES = tuple("ABCDEFGHIJKL")
 
 
 @dataclass(frozen=True)
@@ -37,23 +35,15 @@ class Common:
         dwellings; NaN where the 1 km cell is withheld.
     unplaced_2011
         By municipality, the people of 1 km cells that hold no known building.
-    useful_heat, saving
-        Useful heat per m² reference area and year by building type and TABULA class, and what a usual retrofit of the
-        part in its existing state saves of it; shape (types, classes).
-    existing
-        Share of the area in its existing state, by class.
-    class_of_age
-        Share of each class in each census age, shape (classes, ages).
+    kinds
+        Archetypes of housing.
     ages
         Share of each census age in all dwellings of the table: for a place that has no census at hand.
     """
 
     people_2011: pd.Series
     unplaced_2011: pd.Series
-    useful_heat: FloatArray
-    saving: FloatArray
-    existing: FloatArray
-    class_of_age: FloatArray
+    kinds: Archetypes
     ages: FloatArray
 
 
@@ -68,7 +58,7 @@ def common(figures: Figures) -> Common:
     total = dwellings.groupby([inside.get_level_values(0), inside.get_level_values(1)]).sum()
     spread = dwellings.to_numpy() * grid.reindex(inside).to_numpy() / total.reindex(inside).to_numpy()
     unplaced = people[~grid.index.isin(total.index)].groupby("ags")["people"].sum()
-    return Common(pd.Series(spread, index=cells.index), unplaced, *_heat_tables(figures), _all_ages(figures))
+    return Common(pd.Series(spread, index=cells.index), unplaced, archetypes(figures), _all_ages(figures))
 
 
 @dataclass(frozen=True)
@@ -123,12 +113,9 @@ def cells_as_stock(ags: str, counted: Counted, figures: Figures, shared: Common,
     more_area = town["floor_area_m2"] / area_by_type.sum()
     area_by_type *= more_area
     ages = _age_shares(cells, town, shared.ages)
-    reference = area_by_type * REFERENCE_PER_LIVING
     types = pd.Index(BUILDING_TYPES).get_indexer(pd.Index(kinds["building_type"]))
-    heat = expected_heat(reference, ages, (shared.useful_heat @ shared.class_of_age)[types])
-    saved = expected_heat(reference, ages, (shared.saving @ shared.class_of_age)[types])
-    area = area_by_type.sum(axis=1)[:, None] * ages
-    existing = area * (shared.existing @ shared.class_of_age)
+    by_type = area_by_type @ np.eye(len(BUILDING_TYPES))[types]
+    segments = Segments.of(shared.kinds, shared.kinds.expected(by_type, ages))
     living_there = np.nansum(counted.people) + counted.unplaced
     factor = float(town["population"]) / living_there if living_there > 0 else 0.0
     dwellings = dwellings_by_type.sum(axis=1)
@@ -146,7 +133,7 @@ def cells_as_stock(ags: str, counted: Counted, figures: Figures, shared: Common,
             "n_buildings": located,
             "dwellings": dwellings[:-1],
             "people": counted.people * factor,
-            "living_area_m2": area[:-1].sum(axis=1),
+            "living_area_m2": by_type[:-1].sum(axis=1),
             "district_heat_share": (
                 cells["heating_district"].to_numpy() / np.maximum(cells["n_buildings"].to_numpy(), 1)
             ).clip(0, 1),
@@ -164,18 +151,11 @@ def cells_as_stock(ags: str, counted: Counted, figures: Figures, shared: Common,
     made = Stock(
         units,
         squares(cells, crs),
-        area[:-1],
-        heat[:-1],
-        saved[:-1],
-        existing[:-1],
+        segments,
         {
             "n_buildings": float(withheld),
             "dwellings": float(dwellings[-1]),
             "people": max(float(town["population"] - units["people"].sum()), 0.0),
-            "area": area[-1],
-            "heat": heat[-1],
-            "saving": saved[-1],
-            "existing": existing[-1],
         },
     )
     return Cells(made, cells.reset_index(drop=True), ages, mix, one)
@@ -253,24 +233,6 @@ def _age_shares(cells: pd.DataFrame, town: pd.Series, elsewhere: FloatArray) -> 
     counts = counts + cells["age_unknown"].to_numpy(np.float64)[:, None] * mix
     counts[counts.sum(axis=1) == 0] = mix
     return np.vstack([counts / counts.sum(axis=1, keepdims=True), mix])
-
-
-def _heat_tables(figures: Figures) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Useful heat per m² reference area by (type, class), what a usual retrofit saves of it, share existing, ages."""
-    rows = figures["tabula"].merge(figures["refurbishment"], on=["age_class", "state"], suffixes=("", "_state"))
-    rows["q"] = final_heat(rows["q_h_kwh_m2a"], rows["q_w_kwh_m2a"], eta=1.0)
-    q = rows.pivot_table(index=["building_type", "age_class"], columns="state", values="q")
-    share = figures["refurbishment"].pivot_table(index="age_class", columns="state", values="share").fillna(0.0)
-    share = share.loc[list(CLASSES)]
-    gain = (q["existing"] - q["usual"]).clip(lower=0).unstack().loc[list(BUILDING_TYPES), list(CLASSES)]
-    existing = share["existing"].to_numpy(np.float64)
-    mean = sum(
-        q[state].unstack().loc[list(BUILDING_TYPES), list(CLASSES)].to_numpy(np.float64) * share[state].to_numpy()
-        for state in share.columns
-    )
-    ages = figures["age_classes"].pivot_table(index="age_class", columns="census_age", values="share").fillna(0.0)
-    class_of_age = ages.reindex(index=list(CLASSES), columns=list(AGES)).to_numpy(np.float64)
-    return np.asarray(mean), gain.to_numpy(np.float64) * existing, existing, class_of_age
 
 
 def _all_ages(figures: Figures) -> FloatArray:

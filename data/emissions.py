@@ -10,6 +10,7 @@ import pandas as pd
 from data.figures import Figures
 from data.inventory import HOUSEHOLDS, Inventory, power_kwh
 from data.schema import AGES
+from data.segments import USEFUL
 from data.units import Stock
 from geo.allocate import Calibration, Proxy, allocate, calibrate
 from geo.arrays import FloatArray
@@ -103,7 +104,7 @@ def on_stock(stock: Stock, inventory: Inventory, figures: Figures, *, district_h
 
     known = rows["t_co2e_a"].notna().to_numpy()
     homes = (rows["sector"] == HOUSEHOLDS).to_numpy() & known
-    useful = np.vstack([stock.heat_by_age, np.asarray(stock.withheld["heat"])])
+    useful = stock.segments.by_age(USEFUL)
     heat = np.flatnonzero(homes & (rows["use"] == "heat") & (rows["carrier"] != "all") & rows["kwh_a"].notna())
     if n and useful.sum() > 0:
         if heat.size:
@@ -168,17 +169,14 @@ def _power(stock: Stock) -> FloatArray:
     return np.append(placed, beyond)
 
 
-def potential(stock: Stock, allocated: OnStock) -> pd.DataFrame:
+def potential(allocated: OnStock) -> pd.DataFrame:
     """What a measure can act on, by unit; the last row is what has no place.
 
     Returns
     -------
     DataFrame
-        For each age class `heat_useful_kwh_a_{age}` (useful heat, calibrated to the balance),
-        `saving_useful_kwh_a_{age}` (what the usual retrofit of the part in its existing state saves of it) and
-        `existing_m2_{age}` (living area in that state); for each carrier `heat_kwh_a_{carrier}` (final energy, part of
-        the balance) and `tilt_{carrier}` (see `geo.carriers`: with the propensity by age, who burns what); and
-        `power_kwh_a`.
+        For each carrier `heat_kwh_a_{carrier}` (final energy, part of the balance) and `tilt_{carrier}` (see
+        `geo.carriers`: with the propensity by age, who burns what); and `power_kwh_a`.
     """
     columns: dict[str, FloatArray] = {}
     heat = allocated.of_sector(HOUSEHOLDS, "heat") & allocated.on_units
@@ -193,12 +191,4 @@ def potential(stock: Stock, allocated: OnStock) -> pd.DataFrame:
         tilt = tilt / tilt.max(axis=1, keepdims=True)
         fitted = [names[i] for i in np.flatnonzero(heat)]
         columns |= {f"tilt_{name}": tilt[:, i] for i, name in enumerate(fitted)}
-    scale = allocated.calibration.factor if allocated.calibration else 1.0
-    useful = np.vstack([stock.heat_by_age, np.asarray(stock.withheld["heat"])]) * scale
-    saving = np.vstack([stock.saving_by_age, np.asarray(stock.withheld["saving"])]) * scale
-    existing = np.vstack([stock.existing_by_age, np.asarray(stock.withheld["existing"])])
-    for i, age in enumerate(AGES):
-        columns[f"heat_useful_kwh_a_{age}"] = useful[:, i]
-        columns[f"saving_useful_kwh_a_{age}"] = saving[:, i]
-        columns[f"existing_m2_{age}"] = existing[:, i]
     return pd.DataFrame(columns)

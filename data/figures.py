@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from data.errors import TableError
-from data.schema import SCHEMAS, SECTORS, check
+from data.measures import check_tables
+from data.schema import BUILDING_TYPES, SCHEMAS, SECTORS, check
 from geo.errors import Problem
 
 BUILT_IN = Path(__file__).parent / "tables"
@@ -164,7 +165,7 @@ def _cross_check(tables: dict[str, pd.DataFrame], cells: pd.DataFrame, boundarie
             problems.append(Problem(file, f"has nothing for {key}", "Make the table with data.make."))
         for key in sorted(keys - known):
             problems.append(Problem(file, f"'{key}' is no municipality", "Add it to municipalities.csv or drop it."))
-    return problems + _check_sectors(tables)
+    return problems + _check_sectors(tables) + check_tables(tables) + _check_shares(tables) + _check_steps(tables)
 
 
 def _check_sectors(tables: dict[str, pd.DataFrame]) -> list[Problem]:
@@ -195,4 +196,45 @@ def _check_sectors(tables: dict[str, pd.DataFrame]) -> list[Problem]:
             problems.append(
                 Problem(f"inventories.csv, base of {ags}", "mixes editions or years", "Set base to 1 for one of them.")
             )
+    return problems
+
+
+def _check_shares(tables: dict[str, pd.DataFrame]) -> list[Problem]:
+    """Shares of a whole sum to it: a table with a row too few would lose area, heat or emissions."""
+    problems = []
+    for name, whole, parts in (
+        ("sector_energy", "sector", "carriers"),
+        ("refurbishment", "age_class", "states"),
+        ("age_classes", "census_age", "classes"),
+    ):
+        for key, share in tables[name].groupby(whole)["share"].sum().items():
+            if not np.isclose(share, 1.0, rtol=0, atol=1e-9):
+                what = f"shares sum to {share:.6g}"
+                problems.append(Problem(f"{name}.csv, {whole} {key}", what, f"Let the {parts} sum to 1."))
+    tabula = tables["tabula"]
+    known = set(zip(tabula["building_type"], tabula["age_class"], tabula["state"], strict=True))
+    for kind in BUILDING_TYPES:
+        for age_class, state in tables["refurbishment"][["age_class", "state"]].itertuples(index=False):
+            if (kind, age_class, state) not in known:
+                where = f"tabula.csv, {kind} of class {age_class}"
+                problems.append(Problem(where, f"has no row for the state {state}", "Add it; missing is not zero."))
+    given = tables["scenario_parameters"]
+    for row in np.flatnonzero(given["value"].notna() == (given["choice"] != "")):
+        what = f"'{given['parameter'].iloc[row]}' needs either a value or a choice"
+        problems.append(Problem(f"scenario_parameters.csv, row {row + 2}", what, "Fill one of the two."))
+    return problems
+
+
+def _check_steps(tables: dict[str, pd.DataFrame]) -> list[Problem]:
+    """Steps of the split of the CO2 cost must follow each other without gap, and hold all of the cost."""
+    steps = tables["co2_cost_split"]
+    problems = []
+    whole = (steps["tenant_share"] + steps["landlord_share"] - 1).abs() < 1e-9
+    for row in np.flatnonzero(~whole):
+        problems.append(Problem(f"co2_cost_split.csv, row {row + 2}", "shares do not sum to 1", "Correct one of them."))
+    start, end = steps["kg_m2a_from"].to_numpy(), steps["kg_m2a_below"].to_numpy()
+    joined = np.array_equal(start[1:], end[:-1]) and start[0] == 0 and np.isnan(end[-1])
+    if not joined or (np.diff(start) <= 0).any():
+        what = "steps leave a gap, overlap, or do not go from 0 to any amount"
+        problems.append(Problem("co2_cost_split.csv", what, "Start each step where the one before ends."))
     return problems

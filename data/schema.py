@@ -39,6 +39,35 @@ AGES = (
     "2009_later",
 )
 
+TRANSPORT_CARRIERS = ("petrol", "diesel", "electricity")
+OWNERS = ("owner_occupier", "private_landlord", "housing_company", "cooperative", "municipal")
+# fields of action; green is heat in summer and green space, blue is water
+FIELDS = ("buildings", "energy", "mobility", "industry", "green", "blue")
+ACTS_ON = (
+    "space_heat",
+    "heat",
+    "heat_supply",
+    "household_power",
+    "municipal_heat",
+    "municipal_power",
+    "economy",
+    "district_heat",
+    "car_travel",
+    "bus_travel",
+    "generation",
+    "sink",
+    "plant",
+    "none",
+)
+EFFECTS = ("demand", "supply", "factor", "electrify", "generation", "sink", "plant", "none")
+# of measures in one group, at most one acts on the same target
+EXCLUSIVE_GROUPS = ("envelope", "heat_supply", "roof", "roof_layer", "ground")
+PAYERS = ("owner", "tenant", "household", "city", "state", "utility", "company")
+# occupant: tenant or owner-occupier, whoever pays the bill
+GAINS = ("owner", "tenant", "occupant", "household", "company", "all")
+PATHS = ("slow", "central", "fast")
+SCENARIOS = ("reference", "climate_plan", "climate_equity")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -195,13 +224,140 @@ SCHEMAS = {
     ),
     "measures": Schema(
         (
-            *texts("measure", "catalogue_id", "name_en", "name_de", "who_pays", "who_benefits", "caution"),
-            *(Column(f"{name}_eur_m2") for name in ("invest", "invest_low", "invest_high")),
-            Column("price_year", "count", low=1990, high=2100),
-            Column("lifetime_a", "count", low=1, high=200),
-            Column("uptake_max", high=1),
+            *texts("measure", "catalogue_id", "name_en", "name_de"),
+            Column("field", "text", choices=FIELDS),
+            Column("acts_on", "text", choices=ACTS_ON),
+            Column("effect", "text", choices=EFFECTS),
+            *texts("unit", "unit_en", "unit_de"),
+            Column("eligibility", "text", required=False),
+            Column("state_to", "text", required=False, choices=("usual", "ambitious")),
+            Column("from_carrier", "text", required=False, choices=TRANSPORT_CARRIERS),
+            Column("to_carrier", "text", required=False, choices=("electricity", "district_heating")),
+            Column("interaction_order", "count", high=5),
+            Column("exclusive_group", "text", required=False, choices=EXCLUSIVE_GROUPS),
+            Column("curve", "text", choices=("linear", "logistic", "step")),
+            Column("payer", "text", choices=PAYERS),
+            Column("gains", "text", choices=GAINS),
+            *texts("who_pays", "who_benefits"),
+            *(
+                Column(name, "text", required=False)
+                for name in ("co_benefits_en", "co_benefits_de", "caution_en", "caution_de")
+            ),
         ),
         ("measure",),
+    ),
+    "measure_figures": Schema(
+        (
+            *texts("measure", "figure"),
+            Column("value", low=None),
+            Column("low", required=False, low=None),
+            Column("high", required=False, low=None),
+            *texts("unit"),
+            Column("price_year", "count", required=False, low=1990, high=2100),
+            Column("note", "text", required=False),
+        ),
+        ("measure", "figure"),
+    ),
+    "grants": Schema(
+        (
+            *texts("programme", "measure"),
+            Column(
+                "bonus", "text", choices=("base", "efficiency", "speed", "income", "renovation_plan", "weak_budget")
+            ),
+            Column("rate", high=1),
+            *(Column(name, required=False, high=1) for name in ("rate_low", "rate_high", "cap_share")),
+            Column("tenure", "text", choices=("any", "owner_occupier", "landlord", *PAYERS[3:])),
+            Column("income_max_eur", required=False, low=1000, high=1e6),
+            *(Column(f"eligible_eur_{dwelling}", required=False, high=1e6) for dwelling in ("first", "2nd_6th", "7th")),
+            Column("eligible_status", "text", required=False, choices=STATUSES),
+            *(Column(name, "count", required=False, low=1990, high=2100) for name in ("valid_from", "valid_to")),
+            Column("note", "text", required=False),
+        ),
+        ("programme", "measure", "bonus", "valid_from"),
+    ),
+    "co2_cost_split": Schema(
+        (
+            Column("kg_m2a_from", high=1000),
+            Column("kg_m2a_below", required=False, high=1000),
+            Column("tenant_share", high=1),
+            Column("landlord_share", high=1),
+        ),
+        ("kg_m2a_from",),
+    ),
+    "construction_prices": Schema((YEAR, Column("index", low=1, high=1000)), ("year",)),
+    "energy_levies": Schema(
+        (
+            Column("carrier", "text", choices=CARRIERS),
+            Column("levies_eur_kwh", high=1),
+            Column("vat_share", high=1),
+            Column("note", "text", required=False),
+        ),
+        ("carrier",),
+    ),
+    "co2_price": Schema(
+        (YEAR, *(Column(name, low=1, high=1000) for name in ("eur_t", "low", "high"))),
+        ("year",),
+    ),
+    "social_cost": Schema(
+        (
+            Column("generation", "text", choices=("mk3", "mk4")),
+            Column("prtp_pct", "count", high=1),
+            YEAR,
+            Column("eur_t", low=1, high=5000),
+            Column("price_year", "count", low=1990, high=2100),
+        ),
+        ("generation", "prtp_pct", "year"),
+    ),
+    "external_paths": Schema(
+        (
+            Column("path", "text", choices=PATHS),
+            Column("carrier", "text", choices=("electricity", "district_heating")),
+            YEAR,
+            Column("ef_g_kwh", high=1500),
+        ),
+        ("path", "carrier", "year"),
+    ),
+    "sector_energy": Schema(
+        (
+            Column("sector", "text", choices=SECTORS[1:]),
+            Column("carrier", "text", choices=tuple(dict.fromkeys((*CARRIERS, *TRANSPORT_CARRIERS)))),
+            Column("use", "text", choices=("heat", "power", "car", "bus", "goods", "other")),
+            Column("share", high=1),
+        ),
+        ("sector", "carrier", "use"),
+    ),
+    "tenure": Schema(
+        (
+            Column("building_type", "text", choices=BUILDING_TYPES),
+            Column("owner_occupied_share", high=1),
+            Column("rent_eur_m2", low=1, high=50),
+            Column("price_year", "count", low=1990, high=2100),
+            Column("maintenance_share", high=1),
+        ),
+        ("building_type",),
+    ),
+    "scenario_parameters": Schema(
+        (
+            Column("scenario", "text", choices=SCENARIOS),
+            *texts("parameter"),
+            Column("value", required=False, low=-1, high=2100),
+            Column("choice", "text", required=False, choices=PATHS),
+            *texts("unit"),
+            Column("note", "text", required=False),
+        ),
+        ("scenario", "parameter"),
+    ),
+    "vehicles": Schema(
+        (
+            Column("vehicle", "text", choices=("car", "bus", "light_truck", "heavy_truck", "tram")),
+            Column("carrier", "text", choices=("all", *TRANSPORT_CARRIERS)),
+            Column("road", "text", choices=("all", "urban_rural", "motorway")),
+            Column("figure", "text", choices=("per_head", "km_a", "kwh_km")),
+            Column("value", high=300_000),
+            *texts("unit"),
+            YEAR,
+        ),
+        ("vehicle", "carrier", "road", "figure", "year"),
     ),
     "point_sources": Schema((*texts("ags", "plant"), Column("t_co2")), ("ags", "plant")),
     "social_index": Schema(

@@ -6,7 +6,7 @@ stays in the cell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,8 @@ from data.figures import CRS_CELLS, Figures
 from data.footprints import Footprints
 from data.place import Place
 from data.schema import BUILDING_TYPES
-from data.units import CELL_M, Stock, empty
-from geo.archetype import REFERENCE_PER_LIVING
+from data.segments import Segments
+from data.units import CELL_M, WITHHELD, Stock, empty
 from geo.arrays import FloatArray, IntArray, sum_by
 from geo.columns import concatenate
 
@@ -64,7 +64,7 @@ def stock(
     if brought is None and seeds and cells is not None:
         brought = _modelled(place.key, figures, cells, crs, seeds[0])
     if brought is None or not len(brought.table):
-        return cells.stock if cells is not None else empty(crs)
+        return cells.stock if cells is not None else empty(crs, shared.kinds)
     return _joined(place, brought, cells, shared)
 
 
@@ -101,18 +101,16 @@ def _joined(place: Place, brought: Footprints, cells: Cells | None, shared: Comm
     # the last row of the age shares is the municipality's own mix
     ages, classes = _ages_of(table["year_built"].to_numpy(np.float64), shares[cell])
     types = pd.Index(BUILDING_TYPES).get_indexer(pd.Index(table["building_type"]))
-    reference = np.where(housing, living, 0.0) * REFERENCE_PER_LIVING
-    row = np.where(housing, types, 0)
-
-    def by_age(figures_by_class: FloatArray) -> FloatArray:
-        expected = (figures_by_class @ shared.class_of_age)[row] * ages
-        known = classes >= 0
-        expected[known] = figures_by_class[row[known], classes[known]][:, None] * ages[known]
-        return np.asarray(expected, dtype=np.float64)
-
     lived_in = np.where(housing, living, 0.0)
-    area = lived_in[:, None] * ages
-    existing = lived_in[:, None] * by_age(np.tile(shared.existing, (len(BUILDING_TYPES), 1)))
+    by_type = np.zeros((len(table), len(BUILDING_TYPES)))
+    by_type[housing, types[housing]] = lived_in[housing]
+    kinds = shared.kinds
+    area = kinds.expected(by_type, ages)
+    known = np.flatnonzero(housing & (classes >= 0))
+    # of a building whose year is known, all is of one class
+    exact = by_type[known][:, kinds.type] * (ages[known][:, kinds.age] > 0)
+    exact *= kinds.age_class == classes[known][:, None]
+    area[known] = np.where(exact.sum(axis=1, keepdims=True) > 0, exact, area[known])
     taken = sum_by(cell[housing & (cell >= 0)], np.ones(int((housing & (cell >= 0)).sum())), n_cells)
     left = np.zeros(0) if rest is None else 1 - np.minimum(1, taken / np.maximum(rest.units["n_buildings"], 1e-12))
     left = np.where(left < 1e-9, 0.0, left)
@@ -137,16 +135,10 @@ def _joined(place: Place, brought: Footprints, cells: Cells | None, shared: Comm
             "other_heat_kwh_a": table["other_heat_kwh_a"].to_numpy(np.float64),
         }
     )
-    made = Stock(
-        units,
-        brought.shapes,
-        area,
-        by_age(shared.useful_heat) * reference[:, None],
-        by_age(shared.saving) * reference[:, None],
-        existing,
-        empty(brought.shapes.crs).withheld,
-    )
-    return made if rest is None else _beside(made, rest, left, homes)
+    made = Stock(units, brought.shapes, Segments.of(kinds, np.vstack([area, np.zeros(len(kinds))])), {})
+    if rest is None:
+        return replace(made, withheld=dict.fromkeys(WITHHELD, 0.0))
+    return _beside(made, rest, left, homes)
 
 
 @dataclass(frozen=True)
@@ -189,14 +181,22 @@ def _beside(made: Stock, rest: Stock, left: FloatArray, homes: _Homes) -> Stock:
     units["people"] = homes.people_left[kept]
     for name in ("n_buildings", "dwellings", "living_area_m2"):
         units[name] *= share
-    by_age = {
-        name: np.vstack([getattr(made, name), getattr(rest, name)[kept] * share[:, None]])
-        for name in ("area_by_age", "heat_by_age", "saving_by_age", "existing_by_age")
-    }
+    unit = np.append(np.cumsum(kept) - 1 + len(made), kept.sum() + len(made))
+    # a unit that is gone has no segment left; the withheld is the last of both
+    scale = np.append(left, 1 - homes.gone)
+    old = rest.segments
+    there = scale[old.unit] > 0
+    segments = Segments(
+        old.kinds,
+        np.concatenate([made.segments.unit, unit[old.unit[there]].astype(np.int32)]),
+        np.concatenate([made.segments.archetype, old.archetype[there]]),
+        np.concatenate([made.segments.living_m2, (old.living_m2 * scale[old.unit])[there]]),
+        len(made) + int(kept.sum()),
+    )
     return Stock(
         pd.concat([made.units, units], ignore_index=True),
         concatenate([made.shapes, rest.shapes.take(np.flatnonzero(kept))]),
-        **by_age,
+        segments,
         withheld={name: value * (1 - homes.gone) for name, value in rest.withheld.items()},
     )
 

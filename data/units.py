@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,13 @@ import shapely
 from pyproj import CRS
 
 from data.figures import CRS_CELLS
-from data.schema import AGES
+from data.segments import AREA, USEFUL, Archetypes, Segments
 from geo.arrays import FloatArray
 from geo.columns import Polygons
 
 CELL_M = 200
 CELL = "cell"
+WITHHELD = ("n_buildings", "dwellings", "people")
 UNIT_TYPES = {
     **dict.fromkeys(("unit_id", "ags", "use", "building_type", "carrier", "data_grade"), object),
     **dict.fromkeys(("x_m", "y_m"), np.int64),
@@ -37,39 +39,37 @@ class Stock:
         `floor_area_m2` and `other_heat_kwh_a` of non-residential buildings, `data_grade`.
     shapes
         Their outlines, in the place's CRS.
-    area_by_age
-        Living area in m², shape (units, ages of `data.schema.AGES`).
-    heat_by_age
-        Modelled useful heat in kWh/a, same shape: weights for the allocation, not yet the balance.
-    saving_by_age
-        What the usual refurbishment of the part in its existing state would save of `heat_by_age`.
-    existing_by_age
-        Living area in its existing state, m².
+    segments
+        Living area by unit and archetype, the withheld as one more unit.
     withheld
-        The same figures for what the census withholds: scalars for `n_buildings`, `dwellings`, `people` and arrays of
-        one value for each age.
+        `n_buildings`, `dwellings` and `people` that the census withholds.
     """
 
     units: pd.DataFrame
     shapes: Polygons
-    area_by_age: FloatArray
-    heat_by_age: FloatArray
-    saving_by_age: FloatArray
-    existing_by_age: FloatArray
-    withheld: dict[str, float | FloatArray]
+    segments: Segments
+    withheld: dict[str, float]
 
     def __len__(self) -> int:
         return len(self.units)
 
+    @cached_property
+    def area_by_age(self) -> FloatArray:
+        """Living area in m², shape (units, ages of `data.schema.AGES`)."""
+        return self.segments.by_age(AREA)[:-1]
 
-def empty(crs: CRS) -> Stock:
+    @cached_property
+    def heat_by_age(self) -> FloatArray:
+        """Modelled useful heat in kWh/a, shape (units, ages): weights for the allocation, not yet the balance."""
+        return self.segments.by_age(USEFUL)[:-1]
+
+
+def empty(crs: CRS, kinds: Archetypes) -> Stock:
     """Stock of a place that brought no building and has no census."""
-    none, flat = np.zeros((0, len(AGES))), np.zeros(len(AGES))
     zero = np.zeros(1, np.int64)
-    withheld: dict[str, float | FloatArray] = dict.fromkeys(("n_buildings", "dwellings", "people"), 0.0)
-    withheld |= dict.fromkeys(("area", "heat", "saving", "existing"), flat)
     units = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in UNIT_TYPES.items()})
-    return Stock(units, Polygons(np.zeros((0, 2)), zero, zero, zero, crs), none, none, none, none, withheld)
+    shapes = Polygons(np.zeros((0, 2)), zero, zero, zero, crs)
+    return Stock(units, shapes, Segments.of(kinds, np.zeros((1, len(kinds)))), dict.fromkeys(WITHHELD, 0.0))
 
 
 def squares(cells: pd.DataFrame, crs: CRS) -> Polygons:

@@ -21,12 +21,13 @@ from data.figures import Figures
 from data.inventory import Inventory, inventory
 from data.place import find, places
 from data.schema import SCHEMAS
+from data.segments import archetypes
 from data.units import empty
 
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Callable[..., Path]:
-    """Copy the tables and let a test break some cells: ``broken(("measures.csv", 0, "lifetime_a", "-5"))``."""
+    """Copy the tables and let a test break some cells: ``broken(("measures.csv", 0, "interaction_order", "-5"))``."""
 
     def copy(*changes: tuple[str, int, str, str | None]) -> Path:
         folder = tmp_path / "tables"
@@ -88,7 +89,7 @@ def test_all_problems_of_all_tables_come_at_once_with_file_row_column_and_remedy
     broken: Callable[..., Path],
 ) -> None:
     folder = broken(
-        ("measures.csv", 0, "lifetime_a", "-5"),
+        ("measures.csv", 0, "interaction_order", "-5"),
         ("municipalities.csv", 3, "population", "many"),
         ("emission_factors.csv", 7, "status", "sure"),
         ("tabula.csv", 2, "q_h_kwh_m2a", ""),
@@ -97,7 +98,7 @@ def test_all_problems_of_all_tables_come_at_once_with_file_row_column_and_remedy
     (folder / "age_classes.csv").unlink()
     found = problems(folder)
     for start in (
-        "measures.csv, row 2, column lifetime_a: -5 is below 1. Check",
+        "measures.csv, row 2, column interaction_order: -5 is negative. Check",
         "municipalities.csv, row 5, column population: 'many' is no number. Write digits",
         "emission_factors.csv, row 9, column status: 'sure' is not known. Use one of seen",
         "tabula.csv, row 4, column q_h_kwh_m2a: is empty. Fill it; an unknown value is not zero",
@@ -175,7 +176,9 @@ def test_the_grid_factor_follows_the_year(figures: Figures) -> None:
 def balance_of(key: str, figures: Figures) -> Inventory:
     """Balance of a municipality of the table: it needs no stock."""
     place = places(figures)[key]
-    return inventory(place, figures, factors(figures["emission_factors"]), empty(CRS.from_user_input(place.crs)))
+    return inventory(
+        place, figures, factors(figures["emission_factors"]), empty(CRS.from_user_input(place.crs), archetypes(figures))
+    )
 
 
 def test_households_of_a_published_balance_sum_to_it(figures: Figures) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +22,7 @@ from data.figures import Figures
 from data.footprints import of_frame
 from data.inventory import Inventory, inventory
 from data.place import Place
-from data.schema import AGES, CARRIERS
+from data.schema import CARRIERS
 from data.stock import stock
 from data.traffic import cut, traffic
 from data.units import Stock
@@ -133,10 +134,7 @@ def test_order_of_buildings_and_districts_does_not_matter(figures: Figures, shar
     turned = Stock(
         units.units.iloc[order].reset_index(drop=True),
         units.shapes.take(order),
-        units.area_by_age[order],
-        units.heat_by_age[order],
-        units.saving_by_age[order],
-        units.existing_by_age[order],
+        units.segments.taken(order),
         units.withheld,
     )
     one, other = (
@@ -174,12 +172,11 @@ def test_carriers_and_ages_are_joint_and_a_stated_carrier_is_kept(figures: Figur
     """Would break if age and carrier were independent: coal must sit in old buildings, heat pumps in new ones."""
     units = town(figures, shared, 2, n=80)
     stated = units.units.assign(carrier=np.where(np.arange(len(units)) == 0, "wood", ""))
-    units = Stock(stated, units.shapes, units.area_by_age, units.heat_by_age, units.saving_by_age,
-                  units.existing_by_age, units.withheld)  # fmt: skip
+    units = replace(units, units=stated)
     allocated = on_stock(units, balance(np.random.default_rng(0)), figures, district_heat_share=np.nan)
-    acts = potential(units, allocated).iloc[:-1]
+    acts = potential(allocated).iloc[:-1]
     old = units.area_by_age[:, :2].sum(axis=1) / np.maximum(units.area_by_age.sum(axis=1), 1e-9)
-    heat = acts[[f"heat_useful_kwh_a_{age}" for age in AGES]].sum(axis=1).to_numpy()
+    heat = units.heat_by_age.sum(axis=1)
     homes = (heat > 0) & (np.arange(len(units)) > 0)
     coal = acts["heat_kwh_a_hard_coal"].to_numpy()[homes] / heat[homes]
     pumps = acts["heat_kwh_a_ambient_heat"].to_numpy()[homes] / heat[homes]

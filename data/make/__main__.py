@@ -23,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     figures, sources = arguments.shared / "reference/figures", arguments.shared / "data"
     small = ["municipalities", "inventories", "energy_per_head", "fallback_per_head", "emission_factors", "tabula"]
-    small += ["energy_prices", "measures", "point_sources"]
+    small += ["energy_prices", "point_sources"]
     recipes: dict[str, Callable[[], pd.DataFrame]] = {name: partial(getattr(tables, name), figures) for name in small}
     recipes["social_index"] = partial(tables.social_index, sources)
     recipes["cells_200m"] = partial(cells.cells_200m, sources / "ruhr-zensus2011")

@@ -196,29 +196,6 @@ def energy_prices(figures: Path) -> pd.DataFrame:
     return _cite(table, "hisim-prices", None, "published figure", "seen")
 
 
-def measures(figures: Path) -> pd.DataFrame:
-    """Measures that this version computes: envelope retrofit to TABULA's usual refurbishment."""
-    raw = pd.read_csv(figures / "measures.csv").set_index("id").loc[["M01"]]
-    table = pd.DataFrame(
-        {
-            "measure": "retrofit",
-            "catalogue_id": raw.index,
-            "name_en": raw["name_en"].str.replace('"', "", regex=False),
-            "name_de": raw["name_de"],
-            "invest_eur_m2": raw["invest_eur_per_unit"],
-            "invest_low_eur_m2": raw["invest_low"],
-            "invest_high_eur_m2": raw["invest_high"],
-            "price_year": raw["price_year"].astype(int),
-            "lifetime_a": raw["lifetime_a"].astype(int),
-            "uptake_max": raw["uptake_max_2045"],
-            "who_pays": raw["who_pays"],
-            "who_benefits": raw["who_benefits"],
-            "caution": raw["distribution_caution"],
-        }
-    )
-    return _cite(table, "nymoen-2020", 2020, "published figure", raw["invest_status"].map(status))
-
-
 def point_sources(figures: Path) -> pd.DataFrame:
     """Sites in the EU emissions trading, shown beside the balance and never inside it; total rows left out."""
     raw = pd.read_csv(figures / "point_sources.csv", dtype={"ags": str})
