@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import mimetypes
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,12 +16,15 @@ from starlette.staticfiles import StaticFiles
 
 from api import __version__, errors
 from api.deps import Served, strict_query
-from api.routes import collections, landing, pages, places, tiles
+from api.routes import collections, landing, measures, pages, places, tiles
 from api.settings import Settings
+from geo.errors import RevierError
 from layers import assets
+from layers.catalogue import Catalogue
 from layers.errors import ReleaseError
 from layers.tiles import tile
 
+log = logging.getLogger("revier")
 CSP = (
     "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self'; "
     "img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -47,6 +52,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             catalogue = served.catalogue()
             layer = catalogue.layer(catalogue.ids()[0])
             tile(layer, 0, 0, 0)
+            # the engine compiles for half a minute once on a new machine; not in a planner's first request
+            threading.Thread(target=_warm, args=(catalogue,), daemon=True).start()
         yield
 
     app = FastAPI(
@@ -61,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.served = served
     errors.install(app)
-    for module in (landing, collections, tiles, places, pages):
+    for module in (landing, collections, tiles, places, measures, pages):
         app.include_router(module.router, dependencies=[Depends(strict_query)])
     app.mount("/static/vendor", StaticFiles(directory=assets.VENDOR, check_dir=False), name="vendor")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
@@ -69,6 +76,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
     app.middleware("http")(_secure)
     return app
+
+
+def _warm(catalogue: Catalogue) -> None:
+    """Compute a scenario of the first place that has buildings."""
+    for key, entry in catalogue.release.places.items():
+        if entry["kind"] == "municipality" and entry["calibration"] is not None:
+            try:
+                catalogue.run(key, "climate_equity")
+            except RevierError:  # whoever asks for it is told
+                log.warning("the standard scenario of %s cannot be computed", key, exc_info=True)
+            return
 
 
 async def _secure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

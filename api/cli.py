@@ -11,11 +11,13 @@ from typing import Annotated, Any
 
 import geopandas as gpd
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from api import console
 from api.settings import Settings
 from data import doctor as doctoring
 from data import figures as built_in
@@ -28,10 +30,13 @@ from data.report import Report
 from geo.errors import Problem, RevierError
 from layers import build as building
 from layers.catalogue import Catalogue
+from layers.compare import comparison, tidy, trajectory, write_table
+from layers.errors import PlacementError
 from layers.findings import document
-from layers.impact import impact as compute
-from layers.planning import FIRST_YEAR, LAST_YEAR, Placement
+from layers.placement import PRIORITIES, STANDARD
+from layers.planning import FIRST_YEAR, LAST_YEAR
 from layers.release import Release, current
+from layers.scenarios import Feature, Placements, Properties, run
 
 IMPORTED = "imported"
 
@@ -218,26 +223,100 @@ def places(home: Home = None, as_json: Json = False) -> None:
 
 
 @cli.command()
-def impact(
+def impact(  # noqa: PLR0913, PLR0917 - one option for each property of a placement
     place: Annotated[str, typer.Argument(help="Key or name of a place.")] = "05913000",
     home: Home = None,
-    start: Annotated[int, typer.Option(help="Year in which the uptake is still 0.")] = FIRST_YEAR,
-    end: Annotated[int, typer.Option(help="Year in which the uptake is reached.")] = LAST_YEAR,
-    uptake: Annotated[float | None, typer.Option(help="Share of the eligible living area, 0 to 1.")] = None,
-    ages: Annotated[list[str] | None, typer.Option("--age", help="Age class to treat; may be repeated.")] = None,
+    measure: Annotated[str, typer.Option(help="Measure of the catalogue (revier measures).")] = STANDARD.measure,
+    rule: Annotated[str | None, typer.Option(help="Who may take it, such as: class <= 'B' and low_income.")] = None,
+    uptake: Annotated[float | None, typer.Option(help="Share of what is eligible, 0 to 1.")] = None,
+    quantity: Annotated[float | None, typer.Option(help="The same in the measure's own unit.")] = None,
+    districts: Annotated[
+        list[str] | None, typer.Option("--district", help="Id of a district; may be repeated.")
+    ] = None,
+    start: Annotated[int, typer.Option(help="Year in which nothing is done yet.")] = FIRST_YEAR,
+    end: Annotated[int, typer.Option(help="Year in which all is done.")] = LAST_YEAR,
+    priority: Annotated[str, typer.Option(help=f"Who comes first: {', '.join(PRIORITIES)}.")] = PRIORITIES[0],
+    file: Annotated[
+        Path | None, typer.Option(help="Placements as GeoJSON, as for POST /places/{key}/impact, instead.")
+    ] = None,
+    path: Annotated[str, typer.Option(help="External path: slow, central, fast or frozen.")] = "central",
+    scenario: Annotated[str | None, typer.Option(help="A scenario of the place instead of a placement.")] = None,
+    against: Annotated[str | None, typer.Option(help="Compare the scenario with this one.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Write the scenario as a tidy table, .csv or .parquet.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Impact of the envelope retrofit of the oldest buildings: tonnes, cost, and who gains."""
+    """Impact of a measure, of placements in a file, or of a scenario: tonnes, cost, who pays and who gains."""
     with reported():
         catalogue = Catalogue(current(settings(home).home))
         known = all_places(built_in.read(), settings(home).home / IMPORTED)
-        planning = catalogue.planning(find([place], known)[0].key)
-        placement = Placement(start=start, end=end, uptake=uptake, ages=tuple(ages) if ages else Placement.ages)
-        body = document(compute(planning, [placement]))
+        key = find([place], known)[0].key
+        if (against or table) and not scenario:
+            raise PlacementError(Problem("--against, --table", "need a scenario", "Give --scenario, too."))
+        if scenario:
+            body = _scenario(catalogue, key, scenario, against, table)
+        else:
+            standard_rule = STANDARD.rule if measure == STANDARD.measure else ""
+            properties = Properties(
+                measure=measure,
+                rule=standard_rule if rule is None else rule,
+                uptake=uptake,
+                quantity=quantity,
+                districts=districts or [],
+                start=start,
+                end=end,
+                priority=priority,
+                name=STANDARD.name if (measure, rule) == (STANDARD.measure, None) else "",
+            )
+            sent = _placements(file) if file else Placements(features=[Feature(properties=properties)], path=path)
+            body = document(run(catalogue.planning(key), sent), detail=True)
     if as_json:
         typer.echo(json.dumps(body, ensure_ascii=False))
+    elif against:
+        console.comparison(out, body)
+    else:
+        console.impact(out, body)
+
+
+def _placements(file: Path) -> Placements:
+    """Read placements from a file; all that is wrong with it at once."""
+    try:
+        return Placements.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise PlacementError(Problem(str(file), f"cannot be read ({error})", "Name a GeoJSON file.")) from error
+    except ValidationError as error:
+        found = [
+            Problem(f"{file}, {'.'.join(map(str, e['loc']))}", e["msg"], "See /docs for what is accepted.")
+            for e in error.errors()
+        ]
+        raise PlacementError(found) from error
+
+
+def _scenario(catalogue: Catalogue, key: str, name: str, against: str | None, table: Path | None) -> dict[str, Any]:
+    result = catalogue.run(key, name)
+    if table is not None:
+        write_table(tidy(catalogue.scenario(key, name), result), table)
+        err.print(f"Wrote {table}", soft_wrap=True)
+    if against:
+        other = catalogue.scenario(key, against), catalogue.run(key, against)
+        return comparison((catalogue.scenario(key, name), result), other)
+    return document(result, detail=True) | {"trajectory": trajectory(result, catalogue.scenario(key, name))}
+
+
+@cli.command()
+def measures(home: Home = None, as_json: Json = False) -> None:
+    """List the catalogue of measures."""
+    with reported():
+        found = current(settings(home).home).manifest["measures"]
+    if as_json:
+        typer.echo(json.dumps({"measures": found}, ensure_ascii=False))
         return
-    _print_impact(body)
+    table = Table("Measure", "", "Name", "Unit", "EUR per unit", "How sure")
+    for one in found:
+        cost = one["figures"]["invest_eur_unit"]
+        table.add_row(
+            one["measure"], one["catalogue_id"], one["name_en"], one["unit_en"], f"{cost['value']:,.0f}", cost["status"]
+        )
+    out.print(table)
 
 
 @cli.command(name="map")
@@ -360,49 +439,6 @@ def bench(
         output.write_text(json.dumps(result, indent=1), encoding="utf-8")
     if any(row["agree"] is False for row in result["rows"]):
         raise typer.Exit(1)
-
-
-def _print_impact(body: dict[str, Any]) -> None:
-    totals = body["totals"]
-    out.print(f"\n[bold]{body['name']}: {body['measure']['name_en']}[/bold] (modelled, release {body['release']})")
-    years = Table(
-        "Year", "without t/a", "with t/a", "saved t/a", "invest M EUR", "bill saving M EUR/a", title="Households"
-    )
-    for row in body["years"]:
-        figures = (row["t_co2e_without"], row["t_co2e_with"], row["t_co2e_saved"])
-        money = (row["invest_eur"] / 1e6, row["bill_saving_eur"] / 1e6)
-        years.add_row(str(row["year"]), *(f"{v:,.0f}" for v in figures), *(f"{v:,.1f}" for v in money))
-    out.print(years)
-    out.print(
-        f"Treated {totals['treated_m2']:,.0f} of {totals['eligible_m2']:,.0f} m² living area; "
-        f"investment {totals['invest_eur'] / 1e6:,.1f} M EUR (prices of {totals['price_year_of_investment']}); "
-        f"{totals['t_co2e_saved_cumulative']:,.0f} t CO2e until {LAST_YEAR}.",
-        soft_wrap=True,
-    )
-    if body["quintiles"]:
-        table = Table("Fifth of residents", "people", "investment", "bill saving", "EUR per head", "t CO2e (place)")
-        for q in body["quintiles"]:
-            shares = (q["invest_share"], q["bill_saving_share"])
-            table.add_row(
-                f"{q['quintile']} {q['label_en']}",
-                f"{q['people']:,.0f}",
-                *(f"{s:.1%}" for s in shares),
-                f"{q['bill_saving_eur_per_head']:,.1f}",
-                f"{q['t_co2e_saved_share']:.1%}",
-            )
-        table.title = f"Who gains, by {body['equity']['ranked_by']}"
-        out.print(table)
-        equity = body["equity"]
-        out.print(
-            f"Equity ratio {equity['equity_ratio']:.2f} (above 1 favours low-income areas); concentration index "
-            f"{equity['concentration_index']:+.3f} ± {equity['concentration_index_se']:.3f} "
-            f"over {equity['n_areas']} areas.",
-            soft_wrap=True,
-        )
-    else:
-        out.print(body["equity_missing"], soft_wrap=True)
-    for note in body["notes"]:
-        out.print(f"· {note['en']}", soft_wrap=True, style="dim")
 
 
 if __name__ == "__main__":

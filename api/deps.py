@@ -107,7 +107,7 @@ def etag(request: Request, html: Annotated[bool, Depends(wants_html)]) -> str:
     NotModifiedError
         The client has it already.
     """
-    release = catalogue(request).release.id
+    release = catalogue(request).version
     text = f"{release} {base_url(request)} {request.url.path} {request.url.query} {html}"
     tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
     given = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}

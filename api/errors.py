@@ -13,10 +13,11 @@ from starlette.exceptions import HTTPException
 
 from data.errors import UnknownPlaceError
 from geo.errors import InputError, RevierError
-from layers.errors import PlacementError, ReleaseError, UnknownCollectionError
+from layers.errors import PlacementError, ReleaseError, UnknownCollectionError, UnknownScenarioError
 
 STATUS: dict[type[Exception], int] = {
     UnknownCollectionError: 404,
+    UnknownScenarioError: 404,
     UnknownPlaceError: 404,
     PlacementError: 422,
     InputError: 422,

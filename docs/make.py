@@ -25,6 +25,7 @@ from api.app import create_app
 from api.settings import Settings
 from data import figures as built_in
 from data.inputs import INPUTS
+from data.measures import catalogue
 from data.place import (
     BoundaryFile,
     BuildingsFile,
@@ -41,6 +42,7 @@ from data.place import (
 from data.schema import Column
 from layers import columns
 from layers.build import build
+from layers.planning import RULE_COLUMNS
 
 FOLDER = Path(__file__).parent
 THEMES = {
@@ -49,7 +51,8 @@ THEMES = {
     "{place}.stock": ("Building stock: footprints, and census cells of 200 m for what has none", columns.STOCK),
     "{place}.cells": ("The same on census cells, where the stock has footprints", columns.CELLS),
     "{place}.green, {place}.blue": ("Green and blue areas, after `revier fetch`", columns.OSM),
-    "{place}.{theme}.retrofit": ("Result of the standard retrofit programme, besides keys and people", columns.IMPACT),
+    "{place}.{stock, cells}.{scenario}": ("Result of a scenario on the stock, besides keys and people", columns.IMPACT),
+    "{place}.{districts, municipalities}.{scenario}": ("The same by area, all sectors", columns.IMPACT_AREAS),
 }
 SETTINGS: dict[str, type[BaseModel]] = {
     "place.toml": Place,
@@ -99,8 +102,35 @@ def pages() -> dict[str, str]:
         "settings.md": made + "\n".join(settings) + "\n",
         "sources.md": made + "\n".join(sources) + "\n",
         "places.md": made + places_page(),
+        "measures.md": made + measures_page(),
         "openapi.json": json.dumps(openapi, indent=1, ensure_ascii=False) + "\n",
     }
+
+
+def measures_page() -> str:
+    """Describe the catalogue of measures, and what rules may name."""
+    lines = ["# Measures\n", "Every figure with range, source and how sure it is: `/measures`, or `revier measures`.\n"]
+    lines += ["| measure | | name | acts on | unit | EUR per unit | prices of | how sure | life, a | who may take it |"]
+    lines += ["|---|---|---|---|---|---|---|---|---|---|"]
+    for one in catalogue(built_in.read()).values():
+        cost = one.figures["invest_eur_unit"]
+        band = "" if cost.low is None or cost.high is None else f" ({cost.low:,.0f} to {cost.high:,.0f})"
+        rule = f"`{one.eligibility}`" if one.eligibility else "all"
+        cells = (
+            f"`{one.measure}`",
+            one.catalogue_id,
+            one.name_en,
+            one.acts_on,
+            one.unit_en,
+            f"{cost.value:,.0f}{band}",
+        )
+        rest = (cost.price_year, cost.status, f"{one.value('lifetime_a'):g}", rule)
+        lines.append("| " + " | ".join(map(str, (*cells, *rest))) + " |")
+    lines += ["\n## What a rule may name\n", "Comparisons (`=`, `<>`, `<`, `<=`, `>`, `>=`, `in`, `between`, `like`,"]
+    lines += ["`is null`), `and`, `or`, `not`, arithmetic, brackets: `class <= 'F' and carrier = 'natural_gas'`.\n"]
+    lines += ["| name | kind | values | meaning |", "|---|---|---|---|"]
+    lines += [f"| `{c.name}` | {c.kind} | {', '.join(c.choices or ())} | {c.en} |" for c in RULE_COLUMNS]
+    return "\n".join(lines) + "\n"
 
 
 def places_page() -> str:

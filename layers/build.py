@@ -23,7 +23,10 @@ from data.cells import Common, common
 from data.factors import Factors, factors
 from data.figures import Figures
 from data.imports import Imports
+from data.measures import catalogue
 from data.place import Place, places
+from data.schema import TRANSPORT_CARRIERS
+from data.segments import archetypes
 from geo.columns import Polygons
 from geo.errors import Problem
 from layers import columns
@@ -32,7 +35,7 @@ from layers.errors import ReleaseError
 from layers.municipality import Municipality, Table, compute
 from layers.release import Release, current, sha256, staging
 
-METHOD_VERSION = "2026.2"
+METHOD_VERSION = "2026.3"
 VALUE_SET = "BISKO"
 MUNICIPALITY = "municipality.parquet"
 STOCK = "stock.parquet"
@@ -42,11 +45,28 @@ INVENTORY = "inventory.parquet"
 ALLOCATION = "allocation.parquet"
 POTENTIAL = "potential.parquet"
 POTENTIAL_CELLS = "potential_cells.parquet"
+SEGMENTS = "segments.parquet"
+SEGMENTS_CELLS = "segments_cells.parquet"
 FETCHED = ("green", "blue")
 QUERY = "query.json"
 # places computed before the first of them is written: bounds memory, keeps every worker busy
 AHEAD = 4
 CONNECT_S = 10
+FOSSIL = ("natural_gas", "heating_oil", "lpg", "hard_coal")
+# tables that planning reads from the release, so that a scenario rests on what was released
+PLANNING_TABLES = (
+    "sector_energy",
+    "external_paths",
+    "vehicles",
+    "scenario_parameters",
+    "tenure",
+    "co2_cost_split",
+    "co2_price",
+    "construction_prices",
+    "energy_levies",
+    "social_cost",
+    "grants",
+)
 
 Progress = Callable[[str, int, int], None]
 Files = dict[str, bytes]
@@ -275,15 +295,43 @@ def _manifest(figures: Figures, ef: Factors) -> dict[str, Any]:
             "gas_boundary": ef.gas_boundary,
             "status": "recalled",
             "note": "BISKO factors by year are recalled, not seen in the published list; verify before use.",
-            "nodes": json.loads(ef.nodes.to_json(orient="records")),
+            "nodes": json.loads(_nodes(figures, ef).to_json(orient="records")),
         },
+        "fuels": _fuels(figures, ef),
+        "direct": _direct(figures),
         "prices": json.loads(figures["energy_prices"].to_json(orient="records")),
-        "measures": json.loads(figures["measures"].to_json(orient="records")),
+        "measures": [measure.as_document() for measure in catalogue(figures).values()],
+        "archetypes": json.loads(archetypes(figures).table.to_json(orient="records", double_precision=15)),
+        **{name: json.loads(figures[name].to_json(orient="records")) for name in PLANNING_TABLES},
         "heating_systems": json.loads(figures["heating_systems"].to_json(orient="records")),
         "carriers_by_age": json.loads(figures["carriers_by_age"].to_json(orient="records")),
         "point_sources": json.loads(figures["point_sources"].to_json(orient="records")),
         "places": {},
     }
+
+
+def _nodes(figures: Figures, ef: Factors) -> pd.DataFrame:
+    """Factors along the years; `published` tells those of the balance from those of the path that continues it."""
+    own = factors(figures["emission_factors"], ef.value_set, projection=None).nodes
+    keys = pd.MultiIndex.from_frame(own[["carrier", "year"]])
+    listed = pd.MultiIndex.from_frame(ef.nodes[["carrier", "year"]]).isin(keys)
+    # a carrier that only the path knows (ambient heat: 0) has that factor in every year
+    return ef.nodes.assign(published=listed | ~ef.nodes["carrier"].isin(own["carrier"]).to_numpy())
+
+
+def _fuels(figures: Figures, ef: Factors) -> dict[str, float]:
+    """Factors of fuels from well to wheel, of the same set as the balance, g CO2e/kWh."""
+    rows = figures["emission_factors"]
+    rows = rows[(rows["value_set"] == ef.value_set) & rows["gas_boundary"].str.contains("well-to-wheel")]
+    last = rows.sort_values("year").groupby("carrier")["ef_g_kwh"].last()
+    return {str(carrier): float(value) for carrier, value in last.items() if carrier in TRANSPORT_CARRIERS}
+
+
+def _direct(figures: Figures) -> dict[str, float]:
+    """Factors of the fuels under the CO2 price, as they leave the chimney, g CO2/kWh (BAFA)."""
+    rows = figures["emission_factors"]
+    rows = rows[(rows["value_set"] == "BAFA") & rows["carrier"].isin(FOSSIL)]
+    return dict(zip(rows["carrier"].astype(str), rows["ef_g_kwh"].astype(float), strict=True))
 
 
 def _kept(home: Path, figures: Figures, wanted: set[str]) -> dict[str, tuple[Path, dict[str, Any]]]:
@@ -312,6 +360,8 @@ def _store(computed: Municipality, folder: Path) -> None:
         (ALLOCATION, computed.allocation),
         (POTENTIAL, computed.potential),
         (POTENTIAL_CELLS, computed.potential_cells),
+        (SEGMENTS, computed.segments),
+        (SEGMENTS_CELLS, computed.segments_cells),
     ):
         if rows is not None:
             pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), folder / name, compression="zstd")

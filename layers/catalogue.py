@@ -15,16 +15,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data import geoparquet
+from data.measures import Measure
+from data.schema import SCENARIOS
+from geo.arrays import FloatArray, sum_by
 from geo.columns import concatenate
 from geo.equity import parts
 from geo.errors import Problem
 from layers import build, columns
 from layers.columns import Column
 from layers.errors import UnknownCollectionError
-from layers.impact import impact
+from layers.findings import by_area, by_unit
+from layers.impact import Impact
 from layers.layer import Layer
-from layers.planning import SCENARIO, Placement, Planning
+from layers.planning import Areas, Member, Planning, planning
 from layers.release import Release
+from layers.scenarios import NAMES as STANDARD_NAMES
+from layers.scenarios import Scenario, Store, run, standard
 
 MODEL = ("tabula", "ageb-2021", "bisko-recalled")
 CENSUS = ("zensus2011", "localzero-ruhr", "school-social-index", *MODEL)
@@ -38,6 +44,8 @@ ON_CELLS = (
     "on the map; see /places."
 )
 BUILDING_ZOOM = 14
+# results kept in memory; one of a city takes some 50 MB
+MAX_IMPACTS = 12
 
 KEPT_IN_SCENARIO = {
     *("unit_id", "ags", "area_id", "district", "name", "geometry_status", "area_km2"),
@@ -95,17 +103,34 @@ class Catalogue:
 
     def __init__(self, release: Release) -> None:
         self.release = release
+        # a user's scenarios outlive releases: they lie beside them
+        self.store = Store(release.folder.parents[1])
+        self._impacts: dict[tuple[str, bool, str], Impact] = {}
         self._layers: dict[str, Layer] = {}
         self._planning: dict[tuple[str, bool], Planning] = {}
         self._lock = threading.RLock()
         self._recipes = self._list()
 
+    @property
+    def version(self) -> str:
+        """Changes with the release and with every scenario of a user."""
+        return f"{self.release.id} {self.store.stamp()}"
+
     def ids(self) -> list[str]:
         """Return all collection ids, the region first."""
-        return list(self._recipes)
+        return [*self._recipes, *self._own()]
+
+    def _own(self) -> dict[str, Callable[[], Layer]]:
+        """Layers of users' scenarios."""
+        return {
+            f"{key}.{theme}.{name}": partial(self._scenario, key, theme, name)
+            for key in self.release.places
+            for name in self.store.names(key)
+            for theme in self._planned(key)
+        }
 
     def __contains__(self, collection: object) -> bool:
-        return collection in self._recipes
+        return collection in self._recipes or collection in self._own()
 
     def layer(self, collection: str) -> Layer:
         """Return one collection.
@@ -117,13 +142,43 @@ class Catalogue:
         """
         recipe = self._recipes.get(collection)
         if recipe is None:
-            raise UnknownCollectionError(
-                Problem(f"collection '{collection}'", "does not exist", "See /collections for all of them.")
-            )
+            own = self._own().get(collection)
+            if own is None:
+                raise UnknownCollectionError(
+                    Problem(f"collection '{collection}'", "does not exist", "See /collections for all of them.")
+                )
+            return own()
         with self._lock:
             if collection not in self._layers:
                 self._layers[collection] = recipe()
             return self._layers[collection]
+
+    def scenario(self, place: str, name: str) -> Scenario:
+        """Return a scenario of a place, a standard one or a user's own.
+
+        Raises
+        ------
+        UnknownCollectionError, UnknownScenarioError
+            No place or scenario has this id.
+        """
+        if name in SCENARIOS:
+            return standard(self.planning(place), name)
+        self.planning(place)
+        return self.store.get(place, name)
+
+    def run(self, place: str, name: str, *, coarse: bool = False) -> Impact:
+        """Compute a scenario, once; a scenario of an older release is computed on the served one."""
+        scenario = self.scenario(place, name)
+        key = (place, coarse, scenario.model_dump_json())
+        with self._lock:
+            if key not in self._impacts:
+                planning = self.planning(place, coarse=coarse)
+                # shares of what there is are worked out anew where units are coarser
+                found = standard(planning, name) if name in SCENARIOS else scenario
+                self._impacts[key] = run(planning, found)
+                while len(self._impacts) > MAX_IMPACTS:
+                    self._impacts.pop(next(iter(self._impacts)))
+            return self._impacts[key]
 
     def planning(self, place: str, *, coarse: bool = False) -> Planning:
         """Return what measures act on in a place (a municipality, or a region of several).
@@ -143,56 +198,73 @@ class Catalogue:
         entry = self.release.places.get(place)
         if entry is None:
             raise UnknownCollectionError(Problem(f"place '{place}'", "does not exist", "See /places for all of them."))
-        if f"{place}.stock.{SCENARIO}" not in self:
+        if entry["kind"] == "municipality" and entry["calibration"] is None:
             what = "has no buildings with modelled heat"
             remedy = "Import its buildings with `revier import`."
             raise UnknownCollectionError(Problem(f"place '{place}'", what, remedy))
         coarse = coarse or entry["kind"] == "region"
         with self._lock:
             if (place, coarse) not in self._planning:
-                base = f"{place}.cells" if coarse and f"{place}.cells" in self else f"{place}.stock"
-                members = self._members(place)
-                files = [self._coarse(k)[1] if coarse else build.POTENTIAL for k in members]
-                tables = [pq.read_table(self.release.file(k, f)) for k, f in zip(members, files, strict=True)]
-                balances = [pq.read_table(self.release.file(k, build.INVENTORY)) for k in members]
-                made = Planning.of(place, entry["name"], self.release, self.layer(base), tables, balances)
-                self._planning[place, coarse] = made
+                self._planning[place, coarse] = self._make_planning(place, coarse=coarse)
             return self._planning[place, coarse]
+
+    def _make_planning(self, place: str, *, coarse: bool) -> Planning:
+        base = f"{place}.cells" if coarse and f"{place}.cells" in self else f"{place}.stock"
+        members, ids, outlines = [], [], []
+        for key in self._members(place):
+            entry = self.release.places[key]
+            files = self._coarse(key)[1:] if coarse else (build.POTENTIAL, build.SEGMENTS)
+            tables = [pq.read_table(self.release.file(key, f)) for f in (*files, build.INVENTORY, build.ALLOCATION)]
+            members.append(Member(key, entry, *tables))
+            file = build.districts_file(0) if entry["districts"] else build.MUNICIPALITY
+            table, shapes = geoparquet.read(self.release.file(key, file))
+            names = table["district"].to_pylist() if entry["districts"] else [""]
+            ids += [f"{key}.{name}" if name else key for name in names]
+            outlines.append(shapes)
+        areas = Areas(tuple(ids), concatenate(outlines))
+        measures = {m["measure"]: Measure.of_document(m) for m in self.release.manifest["measures"]}
+        return planning(place, self.release, self.layer(base), areas, members, measures)
 
     def _members(self, place: str) -> list[str]:
         members: list[str] = self.release.places[place].get("members", [place])
         return members
 
-    def _coarse(self, place: str) -> tuple[str, str]:
+    def _coarse(self, place: str) -> tuple[str, str, str]:
         """Files of a municipality's census cells, and of what measures act on there."""
         if self.release.file(place, build.CELLS).is_file():
-            return build.CELLS, build.POTENTIAL_CELLS
-        return build.STOCK, build.POTENTIAL
+            return build.CELLS, build.POTENTIAL_CELLS, build.SEGMENTS_CELLS
+        return build.STOCK, build.POTENTIAL, build.SEGMENTS
 
     def _list(self) -> dict[str, Callable[[], Layer]]:
         recipes: dict[str, Callable[[], Layer]] = {}
         places = self.release.places
         for key in sorted(places, key=lambda k: (places[k]["kind"] != "region", places[k].get("districts") is None, k)):
-            entry = places[key]
-            region = entry["kind"] == "region"
-            acts = region or entry["calibration"] is not None
-            themes: dict[str, Callable[[], Layer]] = {}
-            if region:
-                themes["municipalities"] = partial(self._municipalities, key)
-            for level, name in enumerate(district_themes(entry)):
-                themes[name] = partial(self._districts, key, level)
-            if region or entry["stock"]["units"]:
-                themes["stock"] = partial(self._stock, key)
-            if not region and self.release.file(key, build.CELLS).is_file():
-                themes["cells"] = partial(self._cells, key)
+            region = places[key]["kind"] == "region"
+            acts = region or places[key]["calibration"] is not None
+            themes = self._themes(key)
             for theme, recipe in themes.items():
                 recipes[f"{key}.{theme}"] = recipe
                 if acts and theme in {"municipalities", "districts", "stock", "cells"}:
-                    recipes[f"{key}.{theme}.{SCENARIO}"] = partial(self._scenario, key, theme)
+                    for name in SCENARIOS:
+                        recipes[f"{key}.{theme}.{name}"] = partial(self._scenario, key, theme, name)
             for theme in build.FETCHED:
                 if self.release.file(key, f"{theme}.parquet").is_file():
                     recipes[f"{key}.{theme}"] = partial(self._osm, key, theme)
         return recipes
+
+    def _themes(self, key: str) -> dict[str, Callable[[], Layer]]:
+        entry = self.release.places[key]
+        region = entry["kind"] == "region"
+        themes: dict[str, Callable[[], Layer]] = {}
+        if region:
+            themes["municipalities"] = partial(self._municipalities, key)
+        for level, name in enumerate(district_themes(entry)):
+            themes[name] = partial(self._districts, key, level)
+        if region or entry["stock"]["units"]:
+            themes["stock"] = partial(self._stock, key)
+        if not region and self.release.file(key, build.CELLS).is_file():
+            themes["cells"] = partial(self._cells, key)
+        return themes
 
     def _osm(self, key: str, theme: str) -> Layer:
         query = (self.release.places[key]["fetched"] or {}).get("query", {})
@@ -288,32 +360,59 @@ class Catalogue:
         # a place outside the table rests on its own files, and on the model only as far as it was used
         return (*own, *osm, *(MODEL if entry["stock"]["units"] else ()))
 
-    def _scenario(self, key: str, theme: str) -> Layer:
-        """Result of the standard retrofit programme on the layer of a theme, one column for each target year."""
+    def _planned(self, key: str) -> list[str]:
+        """Themes of a place that scenarios have layers of."""
+        entry = self.release.places[key]
+        if entry["kind"] == "municipality" and entry["calibration"] is None:
+            return []
+        return [t for t in ("municipalities", "districts", "stock", "cells") if f"{key}.{t}" in self._recipes]
+
+    def _scenario(self, key: str, theme: str, name: str) -> Layer:
+        """Result of a scenario on the layer of a theme, one column for each target year."""
         base = self.layer(f"{key}.{theme}")
         kept = tuple(c for c in base.columns if c.name in KEPT_IN_SCENARIO)
+        on_units = theme in {"stock", "cells"}
+        added = columns.IMPACT if on_units else columns.IMPACT_AREAS
+        title = STANDARD_NAMES[name][0] if name in SCENARIOS else self.store.get(key, name).name
+        about = "its households" if on_units else "all sectors"
 
         def values() -> pa.Table:
-            result = impact(self.planning(key, coarse=theme == "cells"), [Placement()])
-            figures = result.by_unit() if theme in {"stock", "cells"} else result.by_area(base, theme)
+            result = self.run(key, name, coarse=theme == "cells")
+            figures = by_unit(result) if on_units else self._by_area(base, theme, by_area(result), result)
             table = base.table.select([c.name for c in kept])
-            for column in columns.IMPACT:
+            for column in added:
                 table = table.append_column(column.name, pa.array(figures[column.name], from_pandas=True))
             return table
 
         return Layer(
-            f"{base.id}.{SCENARIO}",
-            f"{base.title}: envelope retrofit of buildings until 1918",
-            f"Where the measure lands and what it saves against doing nothing. {MODELLED} Investment in prices of "
-            "2020, an assumption (60 % of a published full retrofit). Bill savings count gas, district heat and "
-            "electricity only: other carriers have no published price here.",
-            (*kept, *columns.IMPACT),
+            f"{base.id}.{name}",
+            f"{base.title}: {title}",
+            f"Scenario '{title}': where its measures land, and the emissions of {about} with them. {MODELLED} Saved is "
+            "against the same external path without measures. Investment in prices of 2024, in part assumed. Bill "
+            "savings count gas, district heat and electricity only: other carriers have no published price here.",
+            (*kept, *added),
             values,
             base.polygons,
             (*base.source_ids, "nymoen-2020", "hisim-prices", "revier-reference"),
             base.min_zoom,
-            base.version,
+            base.version if name in SCENARIOS else self.version,
         )
+
+    def _by_area(
+        self, base: Layer, theme: str, figures: dict[str, FloatArray], result: Impact
+    ) -> dict[str, FloatArray]:
+        """Put figures by area in the order of a district layer, or sum them by municipality."""
+        if theme == "districts":
+            keys = [
+                f"{a}.{d}"
+                for a, d in zip(base.table["ags"].to_pylist(), base.table["district"].to_pylist(), strict=True)
+            ]
+            position = {key: i for i, key in enumerate(keys)}
+            group = np.array([position[area] for area in result.planning.areas])
+        else:
+            position = {key: i for i, key in enumerate(base.table["ags"].to_pylist())}
+            group = np.array([position[area.split(".")[0]] for area in result.planning.areas])
+        return {name: sum_by(group, values, len(base)) for name, values in figures.items()}
 
     def _read(
         self,

@@ -173,22 +173,31 @@ OSM = (
     Column("area_m2", "m²", "Area", "Fläche", "derived"),
 )
 IMPACT_YEARS = (2030, 2035, 2040, 2045)
-IMPACT = (
+_DONE = (
     Column("treated_m2", "m²", "Living area retrofitted by the end", "Bis Ende sanierte Wohnfläche", "modelled"),
-    Column("invest_eur", "EUR, prices of 2020", "Investment by the end", "Investition bis Ende", "modelled"),
+    Column("invest_eur", "EUR, prices of 2024", "Investment by the end", "Investition bis Ende", "modelled"),
     Column("bill_saving_eur_a", "EUR/a", "Bill saving in the last year", "Ersparnis im letzten Jahr", "modelled"),
     *(
         Column(f"t_co2e_saved_{year}", "t CO2e/a", f"Saved in {year}", f"Einsparung {year}", "modelled")
         for year in IMPACT_YEARS
     ),
+)
+_HOMES = tuple((f"Household emissions in {year}", f"Emissionen der Haushalte {year}", year) for year in IMPACT_YEARS)
+IMPACT = (
+    *_DONE,
+    *(Column(f"t_co2e_{year}", "t CO2e/a", en, de, "modelled") for en, de, year in _HOMES),
+)
+IMPACT_AREAS = (
+    *_DONE,
     *(
         Column(
             f"t_co2e_{year}",
             "t CO2e/a",
-            f"Household emissions with the measure in {year}",
-            f"Emissionen der Haushalte mit Maßnahme {year}",
+            f"Emissions, all sectors, {year}",
+            f"Emissionen, alle Sektoren, {year}",
             "modelled",
         )
         for year in IMPACT_YEARS
     ),
+    *(Column(f"t_co2e_households_{year}", "t CO2e/a", en, de, "modelled") for en, de, year in _HOMES),
 )

@@ -15,3 +15,7 @@ class UnknownCollectionError(RevierError):
 
 class PlacementError(RevierError):
     """A placement cannot be computed; all of its problems are listed."""
+
+
+class UnknownScenarioError(RevierError):
+    """No scenario of the place has this id."""

@@ -1,4 +1,4 @@
-"""Findings of an impact as plain data, the same for the command line, the API and the map: how much, and who gains."""
+"""Findings of an impact as plain data, for the command line, the API and the map: how much, who pays, who gains."""
 
 from __future__ import annotations
 
@@ -7,93 +7,328 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.schema import AGES
-from geo.arrays import sum_by
+from data.schema import SECTORS
+from geo.appraisal import ACTOR, SOCIETAL
+from geo.arrays import FloatArray
+from geo.cash_flow import PAYERS
 from geo.equity import concentration, equity_ratio, parts, shares_by_quantile
+from geo.parts import DRIVERS as DRIVER_NAMES
+from layers.bills import bill_saved, priced_share
+from layers.columns import IMPACT_YEARS
+from layers.finance import Finance, finance, shares, social_cost_mk3
 from layers.impact import Impact
-from layers.planning import LAST_YEAR, YEARS
+from layers.placement import Placed
+from layers.planning import FIRST_YEAR, LAST_YEAR, PRICE_YEAR, YEARS
+from layers.rents import Rents, rents, transfers
 
 
-def document(result: Impact) -> dict[str, Any]:
-    """Result as plain data, for the command line, the API and the map: years, totals, quintiles, areas, how sure."""
-    plan, measure = result.planning, result.measure
-    saved_kwh = result.saved_kwh
-    ef = plan.ef_g_kwh / 1e6
-    without = plan.balance_kwh.sum(axis=0) @ ef
-    saved = np.einsum("cy,cy->y", saved_kwh, ef[:-1])
-    # as without minus with: what is saved never comes from another formula than the state it leaves
-    with_ = without - saved
-    stock = result.treated_m2.sum(axis=1)
-    invest = np.diff(result.uptake, axis=1, prepend=0.0).T @ stock * measure["invest_eur_m2"]
-    priced = np.isfinite(plan.eur_kwh[:-1]).all(axis=1)
-    bill = np.einsum("cy,cy->y", saved_kwh[priced], plan.eur_kwh[:-1][priced])
-    last_kwh = saved_kwh[:, -1].sum()
-    ages = np.isin(AGES, result.placements[0].ages)
-    no_place = float(plan.withheld_existing_m2[ages].sum())
-    return {
+def document(result: Impact, *, detail: bool = False, units: bool = False) -> dict[str, Any]:
+    """Result as plain data.
+
+    Parameters
+    ----------
+    result
+        The impact.
+    detail
+        With money by payer, rents, fair shares of the placements and the drivers of the change: seconds for many
+        placements.
+    units
+        With every unit of the stock that is treated.
+    """
+    plan = result.planning
+    without, with_ = np.nansum(result.without, axis=(0, 1)), np.nansum(result.with_, axis=(0, 1))
+    saved = result.t_saved
+    bill = bill_saved(result)
+    invest = sum_of([_invest(one) for one in result.placed])
+    beside = result.beside()
+    body: dict[str, Any] = {
         "place": plan.place,
         "name": plan.name,
         "release": plan.release.id,
         "method_version": plan.release.manifest["method_version"],
         "modelled": True,
-        "measure": {k: measure[k] for k in ("measure", "catalogue_id", "name_en", "name_de", "lifetime_a", "caution")},
-        "placements": [
-            {
-                "measure": p.measure,
-                "ages": list(p.ages),
-                "start": p.start,
-                "end": p.end,
-                "uptake": float(curve.max()),
-                "whole_place": p.geometry is None,
-            }
-            for p, curve in zip(result.placements, result.uptake, strict=True)
-        ],
+        "path": result.outside.path,
+        "growth": dict(result.outside.growth),
+        "placements": [_placement(result, i) for i in range(len(result.placed))],
         "totals": {
-            "eligible_m2": float(stock.sum()),
-            "treated_m2": float(result.uptake[:, -1] @ stock),
+            "treated_m2": float(sum(o.quantity()[-1] for o in result.placed if o.measure.acts_on == "space_heat")),
             "invest_eur": float(invest.sum()),
             "t_co2e_saved_cumulative": float(saved.sum()),
-            "t_co2e_saved_last_year": float(saved[-1]),
-            "kwh_saved_last_year": float(last_kwh),
-            "bill_saving_eur_last_year": float(bill[-1]),
-            "bill_saving_covers_share_of_kwh": float(saved_kwh[priced, -1].sum() / last_kwh) if last_kwh > 0 else None,
-            "price_year_of_investment": measure["price_year"],
+            "t_co2e_saved_last_year": float(saved[:, -1].sum()),
+            "kwh_saved_last_year": float(result.saved_kwh()[:, :, -1].sum()),
+            "bill_saving_eur_last_year": float(bill[:, -1].sum()),
+            "bill_saving_covers_share_of_kwh": priced_share(result),
+            "social_cost_avoided_eur": float(social_cost_mk3(result) @ saved.sum(axis=0)),
+            "price_year": PRICE_YEAR,
+            **{f"{name}_last_year": float(values[-1]) for name, values in beside.items()},
         },
         "years": [
             {
                 "year": int(year),
                 "t_co2e_without": float(without[i]),
                 "t_co2e_with": float(with_[i]),
-                "t_co2e_saved": float(saved[i]),
+                "t_co2e_saved": float(saved[:, i].sum()),
                 "invest_eur": float(invest[i]),
-                "bill_saving_eur": float(bill[i]),
-                "ef_electricity_g_kwh": float(plan.ef_g_kwh[-1, i]),
+                "bill_saving_eur": float(bill[:, i].sum()),
+                "ef_electricity_g_kwh": float(plan.factor("electricity", result.outside.path)[i]),
+                **{name: float(values[i]) for name, values in beside.items()},
             }
             for i, year in enumerate(YEARS)
         ],
-        **_equity(result),
+        "sectors": _sectors(result),
+        **_equity(result, bill),
         "not_placed": {
-            "eligible_m2": no_place,
+            "eligible_m2": float(plan.withheld_existing_m2.sum()),
             "reason": "Buildings that the census withholds have no place; they are in the emissions but not treated.",
         },
         "factors": {k: plan.release.manifest["factors"][k] for k in ("value_set", "gas_boundary", "status", "note")},
-        "notes": _notes(measure, plan.release.manifest["factors"]),
+        "notes": _notes(result),
+    }
+    if detail:
+        body |= _detail(result)
+    if units:
+        body["units"] = _units(result)
+    return body
+
+
+def sum_of(series: list[FloatArray]) -> FloatArray:
+    """Sum of several series, zeros for none."""
+    return np.asarray(np.sum(series, axis=0)) if series else np.zeros(len(YEARS))
+
+
+def _invest(one: Placed) -> FloatArray:
+    """New investment by year, EUR, without what replaces it later."""
+    spent = one.amounts(one.invest_eur, np.zeros(len(one.invest_eur), np.int64), 1)[0]
+    return np.diff(spent, prepend=0.0)
+
+
+def _placement(result: Impact, i: int) -> dict[str, Any]:
+    one = result.placed[i]
+    placement, measure = one.placement, one.measure
+    figure = measure.figures["invest_eur_unit"]
+    return {
+        "measure": measure.measure,
+        "catalogue_id": measure.catalogue_id,
+        "name": placement.name,
+        "name_en": measure.name_en,
+        "name_de": measure.name_de,
+        "unit": measure.unit,
+        "unit_en": measure.unit_en,
+        "unit_de": measure.unit_de,
+        "start": placement.start,
+        "end": placement.end,
+        "rule": placement.rule,
+        "eligibility": measure.eligibility,
+        "priority": placement.priority,
+        "whole_place": placement.whole_place,
+        "eligible": float(one.eligible.sum()),
+        "uptake": float(one.reached[-1]),
+        "quantity": float(one.quantity()[-1]),
+        "invest_eur": float(_invest(one).sum()),
+        "invest_low_eur": _scaled(figure.low, figure.value, one),
+        "invest_high_eur": _scaled(figure.high, figure.value, one),
+        "price_year_of_figure": figure.price_year,
+        "status_of_investment": figure.status,
+        "lifetime_a": measure.value("lifetime_a"),
+        "caution_en": measure.caution_en,
+        "caution_de": measure.caution_de,
     }
 
 
-def _notes(measure: dict[str, Any], factors: dict[str, Any]) -> list[dict[str, str]]:
-    """How sure the figures are, in both languages."""
+def _scaled(bound: float | None, value: float, one: Placed) -> float | None:
+    return None if bound is None or not value else float(_invest(one).sum() * bound / value)
+
+
+def _sectors(result: Impact) -> list[dict[str, Any]]:
+    """Emissions by sector in the target years; None for a sector that the balance does not know."""
+    at = [0, *(year - FIRST_YEAR for year in IMPACT_YEARS)]
+    out = []
+    for s, sector in enumerate(SECTORS):
+        without, with_ = result.without[:, s].sum(axis=0), result.with_[:, s].sum(axis=0)
+        row: dict[str, Any] = {"sector": sector}
+        for i in at:
+            row[f"t_co2e_without_{YEARS[i]}"] = _plain(without[i])
+            row[f"t_co2e_with_{YEARS[i]}"] = _plain(with_[i])
+        out.append(row)
+    return out
+
+
+def _detail(result: Impact) -> dict[str, Any]:
+    """Drivers of the change, fair shares, money, rents."""
+    fair = shares(result)
+    money = finance(result, fair)
+    change = result.change()
+    return {
+        "change": {
+            "from_t_co2e": float(np.nansum(result.tonnes(()))) / len(YEARS),
+            "base_year": result.planning.base_year,
+            "years": [
+                {"year": int(year), **{n: float(change[k][i]) for n, k in zip(DRIVER_NAMES, change, strict=True)}}
+                for i, year in enumerate(YEARS)
+            ],
+            "note": "Parts sum to the change since the balance; Shapley's value, so that no order of them counts.",
+        },
+        "attribution": [
+            {
+                "placement": i,
+                "measure": one.measure.measure,
+                "t_co2e_saved_cumulative": float(share.t.sum()),
+                "t_co2e_saved_last_year": float(share.t[-1]),
+                "standard_error_t": share.standard_error_t,
+            }
+            for i, (one, share) in enumerate(zip(result.placed, fair, strict=True))
+        ],
+        "money": _money(result, money),
+        "rents": [
+            {"placement": i, "measure": one.measure.measure, "areas": _rents(result, rents(result, i))}
+            for i, one in enumerate(result.placed)
+            if one.measure.acts_on == "space_heat"
+        ],
+    }
+
+
+def _money(result: Impact, money: Finance) -> dict[str, Any]:
+    cash = money.cash(transfers(result))
+    curve = money.curve()
+    return {
+        "price_year": PRICE_YEAR,
+        "actor_rate": ACTOR.rate,
+        "placements": [_account(money, i) for i in range(len(money.accounts))],
+        "payers": [
+            {
+                "payer": payer,
+                "invest_eur": float(cash.invest_eur[p].sum()),
+                "grant_eur": float(cash.grant_eur[p].sum()),
+                "opex_eur": float(cash.opex_eur[p].sum()),
+                "saving_eur": float(cash.saving_eur[p].sum()),
+                "transfer_eur": float(cash.transfer_eur[p].sum()),
+                "net_eur": float(cash.net_eur[p].sum()),
+                "net_eur_by_year": cash.net_eur[p].tolist(),
+            }
+            for p, payer in enumerate(PAYERS)
+        ],
+        "years": YEARS.tolist(),
+        "total_eur": cash.total_eur.tolist(),
+        "funding_gap_eur": float(sum((a.invest - a.grant).sum() for a in money.accounts)),
+        "abatement_curve": None
+        if curve is None
+        else {
+            "perspective": SOCIETAL.name,
+            "note": curve.note,
+            "steps": [
+                {
+                    "placement": int(i),
+                    "measure": money.accounts[i].placed.measure.measure,
+                    "eur_t": float(curve.cost_eur_t[k]),
+                    "from_t_a": float(curve.from_t[k]),
+                    "to_t_a": float(curve.to_t[k]),
+                }
+                for k, i in enumerate(curve.order)
+            ],
+        },
+    }
+
+
+def _account(money: Finance, i: int) -> dict[str, Any]:
+    account = money.accounts[i]
+    actor, society = account.abatement()
+    return {
+        "placement": i,
+        "measure": account.placed.measure.measure,
+        "invest_eur": float(account.invest.sum()),
+        "residual_eur": account.residual,
+        "grant_eur": float(account.grant.sum()),
+        "grant_programmes": list(account.programmes),
+        "opex_eur": float(account.opex.sum()),
+        "saving_eur": float(account.saving.sum()),
+        "npv_eur": account.npv(),
+        "abatement_eur_t_actor": _plain(float(actor.values)),
+        "abatement_eur_t_society": _plain(float(society.values)),
+    }
+
+
+def _rents(result: Impact, found: Rents) -> list[dict[str, Any]]:
+    columns = {name: getattr(found, name) for name in Rents.__dataclass_fields__}
     return [
+        {"area_id": area, **{name: _plain(float(values[a])) for name, values in columns.items()}}
+        for a, area in enumerate(result.planning.areas)
+        if np.isfinite(found.cost_eur_m2[a])
+    ]
+
+
+def _units(result: Impact) -> list[dict[str, Any]]:
+    """Units of the stock that are treated, with what is done and saved there in the last year."""
+    plan = result.planning
+    done = np.zeros(len(plan.units))
+    for one in result.placed:
+        if one.on_units:
+            done = np.maximum(done, one.final())
+    saved = result.by_unit()[:, -1]
+    at = np.flatnonzero(done > 0)
+    ids, areas = plan.units["unit_id"].to_numpy(), plan.units["area_id"].to_numpy()
+    return [
+        {
+            "unit_id": str(ids[u]),
+            "area_id": str(areas[u]),
+            "treated_share": float(done[u]),
+            f"t_co2e_saved_{LAST_YEAR}": float(saved[u]),
+        }
+        for u in at
+    ]
+
+
+def by_area(result: Impact, bill: FloatArray | None = None) -> dict[str, FloatArray]:
+    """Columns of `layers.columns.IMPACT_AREAS` for each area of the place."""
+    plan, n = result.planning, len(result.planning.areas)
+    treated, invest = np.zeros(n), np.zeros(n)
+    for one in result.placed:
+        area = plan.heat.area if one.on_units else np.arange(n)
+        share = one.final()
+        invest += np.bincount(area, one.invest_eur * one.eligible * share, n)
+        if one.measure.acts_on == "space_heat":
+            treated += np.bincount(area, one.eligible * share, n)
+    money = bill_saved(result) if bill is None else bill
+    out = {"treated_m2": treated, "invest_eur": invest, "bill_saving_eur_a": money[:, -1]}
+    for year in IMPACT_YEARS:
+        i = year - FIRST_YEAR
+        out[f"t_co2e_saved_{year}"] = result.t_saved[:, i]
+        out[f"t_co2e_{year}"] = np.nansum(result.with_[:, :, i], axis=1)
+        out[f"t_co2e_households_{year}"] = result.with_[:, 0, i]
+    return out
+
+
+def by_unit(result: Impact) -> dict[str, FloatArray]:
+    """Columns of `layers.columns.IMPACT` for each unit of the stock: what is done there, and its households."""
+    plan = result.planning
+    n = len(plan.units)
+    treated, invest = np.zeros(n), np.zeros(n)
+    for one in result.placed:
+        if not one.on_units:
+            continue
+        done = one.eligible * one.final()
+        invest += one.invest_eur * done
+        if one.measure.acts_on == "space_heat":
+            treated += done
+    saved, before = result.by_unit(), plan.kwh @ result.factors(result.outside.path, frozenset()) / 1e6
+    before = before * result.outside.activity("households")
+    out = {"treated_m2": treated, "invest_eur": invest, "bill_saving_eur_a": result.bill_by_unit()[:, -1]}
+    for year in IMPACT_YEARS:
+        i = year - FIRST_YEAR
+        out[f"t_co2e_saved_{year}"] = saved[:, i]
+        out[f"t_co2e_{year}"] = before[:, i] - saved[:, i]
+    return out
+
+
+def _notes(result: Impact) -> list[dict[str, str]]:
+    """How sure the figures are, in both languages."""
+    factors = result.planning.release.manifest["factors"]
+    unsure = sorted({one.measure.name_en for one in result.placed if _status(one) in {"assumption", "recalled"}})
+    unsicher = sorted({one.measure.name_de for one in result.placed if _status(one) in {"assumption", "recalled"}})
+    notes = [
         {
             "en": f"Modelled: census of 2011, TABULA heat demand, {factors['note']}",
             "de": "Modelliert: Zensus 2011, TABULA-Wärmebedarf; die BISKO-Faktoren nach Jahren sind aus der Erinnerung "
             "übernommen, nicht in der veröffentlichten Liste gesehen, und vor Gebrauch zu prüfen.",
-        },
-        {
-            "en": "Investment is an assumption, {invest_low_eur_m2:.0f} to {invest_high_eur_m2:.0f} EUR per m² living "
-            "area, prices of {price_year}.".format(**measure),
-            "de": "Die Investition ist eine Annahme, {invest_low_eur_m2:.0f} bis {invest_high_eur_m2:.0f} EUR je m² "
-            "Wohnfläche in Preisen von {price_year}.".format(**measure),
         },
         {
             "en": "Bill savings count gas, district heat and electricity at household prices before any rent increase; "
@@ -110,63 +345,93 @@ def _notes(measure: dict[str, Any], factors: dict[str, Any]) -> list[dict[str, s
             "de": "Niedriges Einkommen ist eine Gebietszahl (Schulsozialindex); über Haushalte sagt sie nichts.",
         },
     ]
+    if unsure:
+        notes.insert(
+            1,
+            {
+                "en": f"Investment is an assumption or recalled, in prices of {PRICE_YEAR}: {', '.join(unsure)}.",
+                "de": f"Die Investition ist eine Annahme oder erinnert, in Preisen von {PRICE_YEAR}: "
+                f"{', '.join(unsicher)}.",
+            },
+        )
+    return notes
 
 
-def _equity(result: Impact) -> dict[str, Any]:
+def _status(one: Placed) -> str:
+    return one.measure.figures["invest_eur_unit"].status
+
+
+def _equity(result: Impact, bill: FloatArray) -> dict[str, Any]:
     """Shares by population quintile of the social index, and per area."""
     plan = result.planning
-    key, area = np.unique(plan.units["area_id"].to_numpy(str), return_inverse=True)
-    frame = pd.DataFrame(result.by_group(plan.balance_kwh, area, len(key)))
-    frame["people"] = sum_by(area, plan.units["people"].fillna(0), len(key))
-    frame["social_index"] = plan.units["social_index"].to_numpy()[np.unique(area, return_index=True)[1]]
+    frame = pd.DataFrame(by_area(result, bill))
+    n = len(plan.areas)
+    frame["people"] = np.bincount(plan.heat.area, plan.units["people"].fillna(0), n)
+    index = np.full(n, np.nan)
+    index[plan.heat.area] = plan.units["social_index"].to_numpy(np.float64)
+    frame["social_index"] = index
     areas = [
-        {"area_id": key[i], **{k: _plain(v) for k, v in row.items()}} for i, row in enumerate(frame.to_dict("records"))
+        {"area_id": plan.areas[i], **{str(k): _plain(v) for k, v in row.items()}}
+        for i, row in enumerate(frame.to_dict("records"))
     ]
     known = frame["social_index"].notna() & (frame["people"] > 0)
     if known.sum() < 5:
         reason = "Fewer than five areas with a social index: nothing can be said about who gains inside this place."
         return {"areas": areas, "quintiles": None, "equity": None, "equity_missing": reason}
-    if not (frame.loc[known, "treated_m2"] > 0).any():
-        return {"areas": areas, "quintiles": None, "equity": None, "equity_missing": "Nothing is treated here."}
-    known_rows = frame[known]
-    people, rank = known_rows["people"].to_numpy(), -known_rows["social_index"].to_numpy()
-    shares = {
-        name: shares_by_quantile(known_rows[column], people, rank)
-        for name, column in (
-            ("invest", "invest_eur"),
-            ("bill_saving", "bill_saving_eur_a"),
-            ("treated", "treated_m2"),
-            ("t_co2e_saved", f"t_co2e_saved_{LAST_YEAR}"),
-        )
-    }
+    rows = frame[known]
+    people, rank = rows["people"].to_numpy(), -rows["social_index"].to_numpy()
     fifths = parts(people, rank)
-    low_income = fifths[:, 0]
-    bill = known_rows["bill_saving_eur_a"].to_numpy()
-    index = concentration(bill / people, people, rank)
-    return {
+    amounts = {
+        "invest": rows["invest_eur"],
+        "bill_saving": rows["bill_saving_eur_a"],
+        "treated": rows["treated_m2"],
+        "t_co2e_saved": rows[f"t_co2e_saved_{LAST_YEAR}"],
+    }
+    shares_of = {name: _shares(values, people, rank) for name, values in amounts.items()}
+    saving = rows["bill_saving_eur_a"].to_numpy()
+    labels = (
+        ("highest burden", "höchste Belastung"),
+        ("second", "zweites"),
+        ("middle", "mittleres"),
+        ("fourth", "viertes"),
+        ("lowest burden", "niedrigste Belastung"),
+    )
+    body: dict[str, Any] = {
         "areas": areas,
         "quintiles": [
             {
                 "quintile": q + 1,
-                "label_en": ("highest burden", "second", "middle", "fourth", "lowest burden")[q],
-                "label_de": ("höchste Belastung", "zweites", "mittleres", "viertes", "niedrigste Belastung")[q],
+                "label_en": english,
+                "label_de": german,
                 "people": float(people @ fifths[:, q]),
-                **{f"{name}_share": float(values[q]) for name, values in shares.items()},
-                "bill_saving_eur_per_head": float(shares["bill_saving"][q] * bill.sum() / (people @ fifths[:, q])),
+                **{f"{name}_share": None if s is None else float(s[q]) for name, s in shares_of.items()},
+                "bill_saving_eur_per_head": float(saving @ fifths[:, q] / (people @ fifths[:, q])),
             }
-            for q in range(5)
+            for q, (english, german) in enumerate(labels)
         ],
+        "equity": None,
+    }
+    if not saving.sum() > 0:
+        return body | {"equity_missing": "No bill is saved here: there is no benefit to share."}
+    gain = concentration(saving / people, people, rank)
+    poorest = shares_of["bill_saving"]
+    return body | {
         "equity": {
             "ranked_by": "school social index 2025/26 of the area, 9 = highest burden",
             "n_areas": int(known.sum()),
             "benefit": "bill_saving_eur_a",
             "low_income_population_share": 0.2,
-            "low_income_benefit_share": float(shares["bill_saving"][0]),
-            "equity_ratio": equity_ratio(bill, people, low_income),
-            "concentration_index": index.index,
-            "concentration_index_se": index.se_grouped,
+            "low_income_benefit_share": None if poorest is None else float(poorest[0]),
+            "equity_ratio": equity_ratio(saving, people, fifths[:, 0]),
+            "concentration_index": gain.index,
+            "concentration_index_se": gain.se_grouped,
         },
     }
+
+
+def _shares(values: pd.Series, people: FloatArray, rank: FloatArray) -> FloatArray | None:
+    """Share of each fifth; None where there is nothing to share."""
+    return shares_by_quantile(values, people, rank) if values.sum() > 0 else None
 
 
 def _plain(value: float) -> float | None:

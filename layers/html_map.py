@@ -18,7 +18,6 @@ from layers import assets, features
 from layers.catalogue import Catalogue
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer
-from layers.planning import SCENARIO
 from layers.styles import EMISSIONS, MEASURE, SOCIAL, Classes
 
 CELL_KM2 = 0.04
@@ -64,8 +63,8 @@ def html(catalogue: Catalogue, place: str) -> str:
     for theme in reversed(themes):
         base = catalogue.layer(f"{place}.{theme}")
         drawn = [(base, EMISSIONS)] + ([] if theme == cells else [(base, SOCIAL)])
-        if f"{place}.{theme}.{SCENARIO}" in catalogue:
-            drawn.insert(1, (catalogue.layer(f"{place}.{theme}.{SCENARIO}"), MEASURE))
+        if f"{place}.{theme}.climate_plan" in catalogue:
+            drawn.insert(1, (catalogue.layer(f"{place}.{theme}.climate_plan"), MEASURE))
         used += [layer for layer, _ in drawn]
         for layer, classes in drawn:
             _draw(layer, classes, f"{classes.en} ({theme})", show=first).add_to(figure)

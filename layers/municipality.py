@@ -20,6 +20,7 @@ from data.imports import Imports
 from data.inventory import HOUSEHOLDS, Inventory, inventory
 from data.place import Place
 from data.schema import AGES, PARENT, SECTORS
+from data.segments import USEFUL
 from data.stock import stock
 from data.traffic import traffic
 from data.units import CELL, Stock, inspire_ids, squares
@@ -60,6 +61,8 @@ class Municipality:
         Every row of the balance on every district of every level, or on the municipality where it has none.
     potential, potential_cells
         What measures act on, by stock unit and by cell, the withheld buildings as the last row.
+    segments, segments_cells
+        Living area by unit and archetype, and by cell and archetype.
     entry
         How the manifest describes the place.
     """
@@ -72,6 +75,8 @@ class Municipality:
     allocation: pd.DataFrame
     potential: pd.DataFrame
     potential_cells: pd.DataFrame | None
+    segments: pd.DataFrame
+    segments_cells: pd.DataFrame | None
     entry: dict[str, Any]
 
 
@@ -109,7 +114,7 @@ def compute(place: Place, figures: Figures, ef: Factors, shared: Common, imports
         zones["low_income_share"] = _poorest_fifth(zones)
     table = _stock(units, allocated, levels[0], zoned[0])
     coarse = _cells(table, units) if (units.units["use"] != CELL).any() else None
-    acts = potential(units, allocated)
+    acts = potential(allocated)
     own = bool(place.districts)
     return Municipality(
         stock=Table(table, units.shapes),
@@ -126,8 +131,11 @@ def compute(place: Place, figures: Figures, ef: Factors, shared: Common, imports
             ignore_index=True,
         ),
         potential=acts,
-        potential_cells=None if coarse is None else _sums(acts, coarse[1]),
+        potential_cells=None if coarse is None else _sums(acts, units.segments.by_age(USEFUL).sum(axis=1), coarse[1]),
+        segments=units.segments.frame(),
+        segments_cells=None if coarse is None else units.segments.grouped(coarse[1], len(coarse[0].rows)).frame(),
         entry=_entry(place, balance, units, allocated, imports, built_in=town is not None)
+        | {"history": _history(place, figures)}
         | {"missing": _missing(place, balance, units, spots, ranked=bool(levels[0]["social_index"].notna().any()))},
     )
 
@@ -190,6 +198,7 @@ def _entry(
         "country": place.country,
         "crs": place.crs,
         "net_zero_year": place.net_zero_year,
+        "population": float(units.units["people"].sum()) + units.withheld["people"],
         "built_in": built_in,
         "inventory": {
             "year": balance.year,
@@ -208,9 +217,9 @@ def _entry(
             "modelled_footprints": int(((units.units["data_grade"] == "D") & (units.units["use"] != CELL)).sum()),
         },
         "withheld": {
-            "n_buildings": float(np.sum(units.withheld["n_buildings"])),
-            "dwellings": float(np.sum(units.withheld["dwellings"])),
-            "people": float(np.sum(units.withheld["people"])),
+            "n_buildings": units.withheld["n_buildings"],
+            "dwellings": units.withheld["dwellings"],
+            "people": units.withheld["people"],
             "t_co2e": float(allocated.tonnes[-1].sum()),
         },
         "allocation_methods": [method for method in allocated.methods if method],
@@ -221,6 +230,19 @@ def _entry(
             for d in place.districts
         ]
         or None,
+    }
+
+
+def _history(place: Place, figures: Figures) -> dict[str, float]:
+    """Published totals of earlier years by the edition of the balance that is used, t CO2e."""
+    rows = figures["inventories"]
+    rows = rows[rows["ags"] == place.key]
+    base = rows[rows["base"] == 1]
+    if base.empty:
+        return {}
+    same = rows[(rows["edition"] == base["edition"].iloc[0]) & (rows["sector"] == "total")]
+    return {
+        str(year): float(kt) * 1000 for year, kt in zip(same["year"], same["kt_co2e"], strict=True) if np.isfinite(kt)
     }
 
 
@@ -327,11 +349,10 @@ def _sum(values: pd.Series, number: np.ndarray, n: int) -> FloatArray:
     return np.where(sum_by(number, known, n) > 0, total, np.nan)
 
 
-def _sums(acts: pd.DataFrame, number: np.ndarray) -> pd.DataFrame:
+def _sums(acts: pd.DataFrame, heat: FloatArray, number: np.ndarray) -> pd.DataFrame:
     """Sum the potential on cells; the withheld row stays the last. Tilts are those of the mean of useful heat."""
     n = int(number.max()) + 1
     group = np.append(number, n)
-    heat = acts[[f"heat_useful_kwh_a_{age}" for age in AGES]].to_numpy(np.float64).sum(axis=1)
     names = acts.columns.astype(str).tolist()
     tilts = [name for name in names if name.startswith("tilt_")]
     out = {name: sum_by(group, acts[name] * heat if name in tilts else acts[name], n + 1) for name in names}

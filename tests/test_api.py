@@ -153,12 +153,12 @@ def test_impact_by_post_is_the_standard_programme(client: TestClient) -> None:
                     "type": "Polygon",
                     "coordinates": [[[7.44, 51.50], [7.49, 51.50], [7.49, 51.53], [7.44, 51.53], [7.44, 51.50]]],
                 },
-                "properties": {"uptake": 1.0, "end": 2035},
+                "properties": {"rule": "class <= 'B'", "uptake": 1.0, "end": 2035},
             }
         ],
     }
     part = client.post("/places/05913000/impact", json=drawn).json()
-    assert 0 < part["totals"]["treated_m2"] < body["totals"]["eligible_m2"]
+    assert 0 < part["totals"]["treated_m2"] < body["placements"][0]["eligible"]
     assert part["years"][10]["t_co2e_saved"] > 0
 
 
@@ -176,7 +176,7 @@ def test_impact_by_post_is_the_standard_programme(client: TestClient) -> None:
         ([], "Give at least one"),
         (
             [{"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}}],
-            "meets no stock unit of Dortmund",
+            "meets no building of Dortmund",
         ),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from data import osm
 from data.figures import Figures
 from data.place import places
-from data.schema import AGES, CARRIERS, SECTORS
+from data.schema import CARRIERS, SECTORS
 from layers import build as building
 from layers.build import build, up_to_date
 from layers.catalogue import Catalogue
@@ -65,11 +65,14 @@ def test_energy_on_units_and_remainder_sums_to_the_balance(home: Path, figures: 
             assert potential[name].sum() == pytest.approx(row.kwh_a, rel=REL)
         eta = figures["heating_systems"].set_index("carrier")["eta"]
         useful = sum(potential[f"heat_kwh_a_{c}"] * eta[c] for c in CARRIERS)
-        ages = [f"heat_useful_kwh_a_{age}" for age in AGES]
+        segments = table(home, ags, building.SEGMENTS)
+        kinds = pd.DataFrame(current(home, verify=False).manifest["archetypes"])
+        factor = current(home, verify=False).places[ags]["calibration"]["factor"]
+        own = segments["living_m2"] * kinds["useful_kwh_m2a"].to_numpy()[segments["archetype"]] * factor
         # each unit keeps its own useful heat, whatever burns there
-        np.testing.assert_allclose(useful, potential[ages].sum(axis=1), rtol=1e-8, atol=1e-6)
-        for age in ages:
-            assert (potential[age.replace("heat", "saving")] <= potential[age] * (1 + REL)).all()
+        by_unit = np.bincount(segments["unit"], own, minlength=len(potential))
+        np.testing.assert_allclose(useful, by_unit, rtol=1e-8, atol=1e-6)
+        assert (kinds["saving_ambitious_kwh_m2a"] <= kinds["useful_kwh_m2a"]).all()
 
 
 def test_the_regional_sum_is_the_sum_of_the_53(catalogue: Catalogue) -> None:

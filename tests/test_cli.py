@@ -22,7 +22,7 @@ from layers.catalogue import Catalogue
 from layers.export import raster
 from layers.findings import document
 from layers.impact import impact
-from layers.planning import Placement
+from layers.placement import STANDARD
 from layers.release import current
 
 run = CliRunner()
@@ -32,7 +32,7 @@ def test_impact_prints_tonnes_to_2045_cost_and_quintiles(home: Path, catalogue: 
     """What is printed is what the API answers and the map shows."""
     result = run.invoke(cli, ["impact", "Dortmund", "--home", str(home), "--json"])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.output) == document(impact(catalogue.planning("05913000"), [Placement()]))
+    assert json.loads(result.output) == document(impact(catalogue.planning("05913000"), [STANDARD]), detail=True)
     shown = run.invoke(cli, ["impact", "05913000", "--home", str(home)], env={"COLUMNS": "160"})
     assert shown.exit_code == 0
     for text in ("2045", "M EUR", "highest burden", "lowest burden", "Equity ratio", "recalled, not seen", "21,283"):

@@ -124,14 +124,14 @@ def test_essen_with_official_buildings_and_cells_for_the_rest(
     assert entry["report"]["counted"]["essen_lod2_citygml.gml"] == {"in": 117, "out": 117}
     fine = catalogue.planning("05113000")
     coarse = catalogue.planning("05113000", coarse=True)
-    assert coarse.existing_m2.sum() == pytest.approx(fine.existing_m2.sum(), rel=1e-9)
+    assert coarse.living_m2.sum() == pytest.approx(fine.living_m2.sum(), rel=1e-9)
 
 
 def test_aachen_melaten_from_one_openstreetmap_file(tmp_path: Path) -> None:
     """A campus: 125 buildings in, 125 units out, heat of offices and schools beside that of homes."""
     catalogue = built("aachen-melaten", campus_path().parent, tmp_path)
     ids = set(catalogue.ids())
-    assert {f"aachen-melaten.{t}" for t in ("stock", "cells", "green", "blue", "stock.retrofit")} <= ids
+    assert {f"aachen-melaten.{t}" for t in ("stock", "cells", "green", "blue", "stock.climate_plan")} <= ids
     stock = table(tmp_path, "aachen-melaten", building.STOCK)
     assert len(stock) == 125
     assert set(stock["data_grade"]) == {"B"}
@@ -165,7 +165,7 @@ def test_dortmund_on_modelled_footprints_keeps_the_counts_of_its_cells(home: Pat
     one, other = tree.query(stock.geometry.to_numpy(), predicate="overlaps")
     assert len(one) == len(other) == 0, "drawn footprints must not overlap"
     catalogue = Catalogue(current(home))
-    for name in ("stock", "cells", "stock.retrofit"):
+    for name in ("stock", "cells", "stock.climate_plan"):
         layer = catalogue.layer(f"05913000.{name}")
         assert "MODELLED" in layer.title + layer.description or "modelled" in layer.description
     assert "NOT real" in catalogue.layer("05913000.stock").description
@@ -175,7 +175,7 @@ def test_dortmund_on_modelled_footprints_keeps_the_counts_of_its_cells(home: Pat
 def test_buildings_and_cells_tell_the_same_impact(home: Path) -> None:
     """The region sums cells, the city its buildings: the same programme must not save other tonnes."""
     catalogue = Catalogue(current(home))
-    fine, coarse = (catalogue.layer(f"05913000.{t}.retrofit") for t in ("stock", "cells"))
+    fine, coarse = (catalogue.layer(f"05913000.{t}.reference") for t in ("stock", "cells"))
     for name in ("t_co2e_saved_2045", "invest_eur", "treated_m2", "t_co2e_2030"):
         assert coarse.column(name).sum() == pytest.approx(fine.column(name).sum(), rel=1e-6), name
 

@@ -34,6 +34,7 @@ def landing(catalogue: CatalogueDep, base: BaseUrl, html: WantsHtml, etag: ETag)
             link(f"{base}/conformance", "conformance", "application/json", "Conformance classes"),
             link(f"{base}/collections", "data", "application/json", "Collections"),
             link(f"{base}/places", "related", "application/json", "Places"),
+            link(f"{base}/measures", "related", "application/json", "Measures, every figure with its source"),
             link(f"{base}/map", "related", "text/html", "Map"),
         ],
     }

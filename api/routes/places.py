@@ -1,57 +1,27 @@
-"""Places, and the impact of a measure placed in one."""
+"""Places, the impact of measures placed in one, and scenarios."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import io
+from typing import Annotated, Literal
 
-import numpy as np
-import orjson
-import shapely
-from fastapi import APIRouter, Body, Response
-from pydantic import BaseModel, ConfigDict, Field
-from pyproj import Transformer
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+from fastapi import APIRouter, Body, Query, Response
 
 from api import responses
-from api.deps import CatalogueDep, ETag, WantsHtml
+from api.deps import BaseUrl, CatalogueDep, ETag, WantsHtml
+from api.responses import link
+from data.schema import SCENARIOS
 from geo.errors import Problem
+from layers.compare import comparison, tidy, trajectory
 from layers.errors import PlacementError
 from layers.findings import document
-from layers.impact import impact
-from layers.planning import FIRST_YEAR, LAST_YEAR, SCENARIO, Placement
+from layers.scenarios import STANDARD_BODY, Placements, Scenario, frozen, run
 
 router = APIRouter(prefix="/places", tags=["Places"])
-
-
-class Properties(BaseModel):
-    """What is placed, and when."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    measure: str = Field(default=SCENARIO, max_length=100)
-    ages: list[str] = Field(default=["until_1918"], min_length=1, max_length=10, description="Age classes treated.")
-    start: int = Field(default=FIRST_YEAR, description="Year in which the uptake is still 0.")
-    end: int = Field(default=LAST_YEAR, description="Year in which the uptake is reached.")
-    uptake: float | None = Field(
-        default=None, description="Share of the eligible living area; catalogue maximum if null."
-    )
-
-
-class Feature(BaseModel):
-    """One placement: a polygon in WGS 84, or null for the whole place."""
-
-    type: Literal["Feature"]
-    geometry: dict[str, Any] | None
-    properties: Properties = Properties()
-
-
-class Placements(BaseModel):
-    """Placements as GeoJSON."""
-
-    type: Literal["FeatureCollection"]
-    features: list[Feature] = Field(max_length=100)
-
-
-WHOLE_PLACE = Placements(type="FeatureCollection", features=[Feature(type="Feature", geometry=None)])
+Detail = Annotated[bool, Query(description="With money by payer, rents, fair shares and drivers: takes longer.")]
+Units = Annotated[bool, Query(description="With every unit of the stock that is treated.")]
 
 
 @router.get("", summary="All places")
@@ -65,25 +35,135 @@ def places(catalogue: CatalogueDep, html: WantsHtml, etag: ETag) -> Response:
 
 
 @router.post("/{key}/impact", summary="Impact of placements")
-def post_impact(key: str, catalogue: CatalogueDep, placements: Annotated[Placements, Body()] = WHOLE_PLACE) -> Response:
+def post_impact(
+    key: str,
+    catalogue: CatalogueDep,
+    detail: Detail = False,  # noqa: FBT002 - a query parameter
+    units: Units = False,  # noqa: FBT002 - a query parameter
+    placements: Annotated[Placements, Body()] = STANDARD_BODY,
+) -> Response:
     """Tonnes per year to 2045, cost, and the share that goes to each population quintile.
 
     Without a body, the standard programme: retrofit of what was built until 1918, in the whole place.
     """
+    return responses.json(document(run(catalogue.planning(key), placements), detail=detail, units=units))
+
+
+@router.get("/{key}/scenarios", summary="Scenarios of a place")
+def scenarios(key: str, catalogue: CatalogueDep, base: BaseUrl, etag: ETag) -> Response:
+    """Standard scenarios and users' own, with what each is made of."""
+    names = [*SCENARIOS, *catalogue.store.names(key)]
+    found = [_described(catalogue.scenario(key, name), base) for name in names]
+    return responses.json({"place": key, "scenarios": found}, etag)
+
+
+@router.post("/{key}/scenarios", status_code=201, summary="Keep a scenario")
+def post_scenario(key: str, catalogue: CatalogueDep, base: BaseUrl, scenario: Annotated[Scenario, Body()]) -> Response:
+    """Keep placements, external path, activity and seed under an id; refused if they cannot be computed."""
+    return _kept(key, catalogue, base, scenario, replace=False)
+
+
+@router.put("/{key}/scenarios/{name}", summary="Replace a scenario")
+def put_scenario(
+    key: str, name: str, catalogue: CatalogueDep, base: BaseUrl, scenario: Annotated[Scenario, Body()]
+) -> Response:
+    """Replace a user's own scenario, or keep a new one under this id."""
+    if scenario.id != name:
+        raise PlacementError(Problem("id", f"'{scenario.id}' is not '{name}'", "Send the id that the address names."))
+    return _kept(key, catalogue, base, scenario, replace=True)
+
+
+def _kept(key: str, catalogue: CatalogueDep, base: BaseUrl, scenario: Scenario, *, replace: bool) -> Response:
     planning = catalogue.planning(key)
-    found, problems = [], []
-    project = Transformer.from_crs("OGC:CRS84", planning.shapes.crs, always_xy=True)
-    for i, feature in enumerate(placements.features):
-        shape = None
-        if feature.geometry is not None:
-            try:
-                shape = shapely.from_geojson(orjson.dumps(feature.geometry))
-                shape = shapely.transform(shape, lambda xy: np.column_stack(project.transform(xy[:, 0], xy[:, 1])))
-            except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
-                problems.append(Problem(f"placement {i}, geometry", f"is no GeoJSON ({error})", "Draw a polygon."))
-        found.append(
-            Placement(**{**feature.properties.model_dump(), "ages": tuple(feature.properties.ages)}, geometry=shape)
-        )
-    if problems:
-        raise PlacementError(problems)
-    return responses.json(document(impact(planning, found)))
+    if scenario.place not in {"", key}:
+        what = f"is a scenario of {scenario.place}"
+        raise PlacementError(Problem("place", what, f"Send it to /places/{scenario.place}/scenarios, or leave it out."))
+    run(planning, scenario)
+    kept = frozen(planning, scenario)
+    catalogue.store.put(kept, replace=replace)
+    response = responses.json(_described(kept, base))
+    response.status_code = 200 if replace else 201
+    response.headers["Location"] = f"{base}/places/{key}/scenarios/{kept.id}"
+    return response
+
+
+@router.get("/{key}/scenarios/{name}", summary="One scenario")
+def scenario(key: str, name: str, catalogue: CatalogueDep, base: BaseUrl, etag: ETag) -> Response:
+    """What a scenario is made of, and its emissions along the years against targets and the carbon budget."""
+    body = _described(catalogue.scenario(key, name), base)
+    found = catalogue.scenario(key, name)
+    return responses.json(body | {"trajectory": trajectory(catalogue.run(key, name), found)}, etag)
+
+
+@router.delete("/{key}/scenarios/{name}", status_code=204, summary="Delete a scenario")
+def delete_scenario(key: str, name: str, catalogue: CatalogueDep) -> Response:
+    """Delete a user's own scenario."""
+    if name in SCENARIOS:
+        raise PlacementError(Problem("id", f"'{name}' is a standard scenario", "It cannot be deleted."))
+    catalogue.store.delete(key, name)
+    return Response(status_code=204)
+
+
+@router.get("/{key}/scenarios/{name}/impact", summary="Impact of a scenario")
+def scenario_impact(
+    key: str,
+    name: str,
+    catalogue: CatalogueDep,
+    etag: ETag,
+    detail: Detail = False,  # noqa: FBT002 - a query parameter
+    units: Units = False,  # noqa: FBT002 - a query parameter
+) -> Response:
+    """Return what its placements do together, as for `POST /places/{key}/impact`."""
+    return responses.json(document(catalogue.run(key, name), detail=detail, units=units), etag)
+
+
+@router.get("/{key}/scenarios/{name}/compare", summary="Compare two scenarios")
+def compare(
+    key: str,
+    name: str,
+    catalogue: CatalogueDep,
+    etag: ETag,
+    against: Annotated[str, Query(max_length=40, description="Id of the other scenario.")] = "reference",
+) -> Response:
+    """Return the differences of two scenarios by year, sector and district: the first less the other."""
+    pair = [(catalogue.scenario(key, n), catalogue.run(key, n)) for n in (name, against)]
+    return responses.json(comparison(*pair), etag)
+
+
+@router.get(
+    "/{key}/scenarios/{name}/table",
+    summary="Scenario as a tidy table",
+    responses={200: {"content": {"text/csv": {}, "application/vnd.apache.parquet": {}}}},
+)
+def table(
+    key: str,
+    name: str,
+    catalogue: CatalogueDep,
+    etag: ETag,
+    kind: Annotated[Literal["csv", "parquet"], Query(description="csv or parquet.")] = "csv",
+) -> Response:
+    """One row for each district, sector and year, for notebooks and spreadsheets."""
+    rows, buffer = tidy(catalogue.scenario(key, name), catalogue.run(key, name)), io.BytesIO()
+    if kind == "parquet":
+        pq.write_table(rows, buffer)
+        media = "application/vnd.apache.parquet"
+    else:
+        pc.write_csv(rows, buffer)
+        media = "text/csv"
+    headers = {
+        "ETag": etag,
+        "Cache-Control": "no-cache",
+        "Content-Disposition": f'attachment; filename="{key}.{name}.{kind}"',
+    }
+    return Response(buffer.getvalue(), media_type=media, headers=headers)
+
+
+def _described(found: Scenario, base: str) -> dict[str, object]:
+    url = f"{base}/places/{found.place}/scenarios/{found.id}"
+    links = [
+        link(url, "self", "application/json", found.name),
+        link(f"{url}/impact", "related", "application/json", "Impact of its placements together"),
+        link(f"{url}/compare?against=reference", "related", "application/json", "Against the reference"),
+        link(f"{url}/table?kind=csv", "alternate", "text/csv", "Tidy table"),
+    ]
+    return found.model_dump() | {"links": links}
