@@ -11,9 +11,10 @@ from data import imports
 from data.errors import PlaceError
 from data.figures import Figures
 from data.imports import Imports
+from data.measures import catalogue, with_overrides
 from data.place import Place, parse_all
 from data.report import Line, Report
-from geo.errors import Problem
+from geo.errors import InputError, Problem
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,19 @@ def examine(path: Path, figures: Figures, *, data: Path | None = None) -> Diagno
         return Diagnosis(None, error.problems, Report())
     if place is None:
         return Diagnosis(None, tuple(problems), Report())
+    problems += own_figures(place, figures)
     found, more = imports.survey(place, outline=outline(place, figures))
     _name_what_is_missing(place, found, figures)
     return Diagnosis(place, (*problems, *more), found.report)
+
+
+def own_figures(place: Place, figures: Figures) -> list[Problem]:
+    """List what is wrong with a place's own figures of measures."""
+    try:
+        with_overrides(catalogue(figures), [row.model_dump() for row in place.measures], f"{place.key}, measures")
+    except InputError as error:
+        return list(error.problems)
+    return []
 
 
 def outline(place: Place, figures: Figures) -> shapely.Geometry | None:

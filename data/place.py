@@ -126,6 +126,17 @@ class Targets(_Strict):
     net_zero_year: int = Field(2045, ge=2020, le=2100)
 
 
+class OwnFigure(_Strict):
+    """A city's own figure of a measure, in place of the catalogue's; emission factors are locked."""
+
+    measure: str
+    figure: str
+    value: float
+    reason: str
+    date: str
+    source: str
+
+
 class Place(_Strict):
     """A municipality or a region.
 
@@ -164,6 +175,7 @@ class Place(_Strict):
     figures: PublishedFigures = PublishedFigures()
     thresholds: Thresholds = Thresholds()
     targets: Targets = Targets()
+    measures: tuple[OwnFigure, ...] = ()
     folder: Path = Path()
 
     @field_validator("crs")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data import geoparquet
-from data.measures import Measure
+from data.measures import Measure, with_overrides
 from data.schema import SCENARIOS
 from geo.arrays import FloatArray, sum_by
 from geo.columns import concatenate
@@ -223,6 +223,7 @@ class Catalogue:
             outlines.append(shapes)
         areas = Areas(tuple(ids), concatenate(outlines))
         measures = {m["measure"]: Measure.of_document(m) for m in self.release.manifest["measures"]}
+        measures = with_overrides(measures, self.release.places[place].get("own_figures", []), f"{place}, measures")
         return planning(place, self.release, self.layer(base), areas, members, measures)
 
     def _members(self, place: str) -> list[str]:
@@ -396,6 +397,7 @@ class Catalogue:
             (*base.source_ids, "nymoen-2020", "hisim-prices", "revier-reference"),
             base.min_zoom,
             base.version if name in SCENARIOS else self.version,
+            base,
         )
 
     def _by_area(

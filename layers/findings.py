@@ -10,7 +10,7 @@ import pandas as pd
 from data.schema import SECTORS
 from geo.appraisal import ACTOR, SOCIETAL
 from geo.arrays import FloatArray
-from geo.cash_flow import PAYERS
+from geo.cash_flow import PAYERS, CashFlow, funding_gap
 from geo.equity import concentration, equity_ratio, parts, shares_by_quantile
 from geo.parts import DRIVERS as DRIVER_NAMES
 from layers.bills import bill_saved, priced_share
@@ -209,7 +209,9 @@ def _money(result: Impact, money: Finance) -> dict[str, Any]:
         ],
         "years": YEARS.tolist(),
         "total_eur": cash.total_eur.tolist(),
-        "funding_gap_eur": float(sum((a.invest - a.grant).sum() for a in money.accounts)),
+        "not_granted_eur": float(sum((a.invest - a.grant).sum() for a in money.accounts)),
+        "city_funding_gap": _gap(result, cash),
+        "social_cost": _social_cost(result),
         "abatement_curve": None
         if curve is None
         else {
@@ -226,6 +228,29 @@ def _money(result: Impact, money: Finance) -> dict[str, Any]:
                 for k, i in enumerate(curve.order)
             ],
         },
+    }
+
+
+def _gap(result: Impact, cash: CashFlow) -> dict[str, Any] | None:
+    """What the city's budget does not cover; None where no budget was given."""
+    budget, city = result.outside.city_budget_eur_a, PAYERS.index("city")
+    if budget is None:
+        return None
+    # a grant is paid in the year of the investment
+    invest = cash.invest_eur[city]
+    gap = funding_gap(invest, np.minimum(cash.grant_eur[city], invest), budget)
+    return {"budget_eur_a": budget, "gap_eur": gap.gap_eur.tolist(), "unspent_eur": gap.unspent_eur.tolist()}
+
+
+def _social_cost(result: Impact) -> dict[str, Any]:
+    """Damage avoided by the saved tonnes: the main line, and with equal weight of generations."""
+    t = result.t_saved.sum(axis=0)
+    return {
+        "generation": "mk3",
+        "avoided_eur_1_pct": float(social_cost_mk3(result, 1) @ t),
+        "avoided_eur_0_pct": float(social_cost_mk3(result, 0) @ t),
+        "note": "UBA Methodenkonvention 3, 1 % and 0 % time preference, prices of 2024. Version 4 (2026) names some "
+        "1,000 EUR/t for 0 %; its value for 1 % was not found, and versions are not mixed.",
     }
 
 

@@ -36,10 +36,13 @@ class Outside:
     growth
         Yearly growth of activity by sector, as a share (0.01 is 1 % a year): people and floor area of households,
         output, traffic; `car` for travel by car alone, on top of transport. None by default.
+    city_budget_eur_a
+        What the city can invest in a year; None if nobody says.
     """
 
     path: str = CENTRAL
     growth: Mapping[str, float] = field(default_factory=dict)
+    city_budget_eur_a: float | None = None
 
     def activity(self, sector: str) -> FloatArray:
         """Activity of a sector along the years; 1 in the first."""

@@ -42,6 +42,8 @@ class Layer:
         Lowest zoom with vector tiles; below it a coarser layer of the place is the map.
     version
         Changes with the data; makes ETags.
+    base
+        Layer of the same polygons, which need not be projected again; None for a layer of its own.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Layer:
     source_ids: tuple[str, ...]
     min_zoom: int
     version: str
+    base: Layer | None = None
 
     def __len__(self) -> int:
         return len(self.polygons)
@@ -65,16 +68,18 @@ class Layer:
     @cached_property
     def lonlat(self) -> Polygons:
         """Polygons in longitude and latitude, WGS 84."""
-        return self.polygons.to_crs(WGS84)
+        return self.polygons.to_crs(WGS84) if self.base is None else self.base.lonlat
 
     @cached_property
     def mercator(self) -> Polygons:
         """Polygons in web Mercator, metres."""
-        return self.polygons.to_crs(MERCATOR)
+        return self.polygons.to_crs(MERCATOR) if self.base is None else self.base.mercator
 
     @cached_property
     def extent(self) -> tuple[float, float, float, float]:
         """West, south, east, north in degrees."""
+        if self.base is not None:
+            return self.base.extent
         box = self.lonlat.bounds
         west, south = box[:, :2].min(axis=0).tolist()
         east, north = box[:, 2:].max(axis=0).tolist()

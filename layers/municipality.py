@@ -18,6 +18,7 @@ from data.factors import Factors
 from data.figures import Figures
 from data.imports import Imports
 from data.inventory import HOUSEHOLDS, Inventory, inventory
+from data.measures import catalogue, with_overrides
 from data.place import Place
 from data.schema import AGES, PARENT, SECTORS
 from data.segments import USEFUL
@@ -135,7 +136,7 @@ def compute(place: Place, figures: Figures, ef: Factors, shared: Common, imports
         segments=units.segments.frame(),
         segments_cells=None if coarse is None else units.segments.grouped(coarse[1], len(coarse[0].rows)).frame(),
         entry=_entry(place, balance, units, allocated, imports, built_in=town is not None)
-        | {"history": _history(place, figures)}
+        | {"history": _history(place, figures), "own_figures": _own_figures(place, figures)}
         | {"missing": _missing(place, balance, units, spots, ranked=bool(levels[0]["social_index"].notna().any()))},
     )
 
@@ -231,6 +232,13 @@ def _entry(
         ]
         or None,
     }
+
+
+def _own_figures(place: Place, figures: Figures) -> list[dict[str, Any]]:
+    """Return a place's own figures of measures, once the catalogue takes them."""
+    rows = [row.model_dump() for row in place.measures]
+    with_overrides(catalogue(figures), rows, f"{place.key}, measures")
+    return rows
 
 
 def _history(place: Place, figures: Figures) -> dict[str, float]:

@@ -93,6 +93,9 @@ class Placements(BaseModel):
     path: str = Field(default=CENTRAL, max_length=20, description="External path: slow, central, fast or frozen.")
     growth: dict[str, float] = Field(default={}, description="Yearly growth of activity by sector, or `car`.")
     overrides: list[Override] = Field(default=[], max_length=200)
+    city_budget_eur_a: float | None = Field(
+        default=None, gt=0, description="What the city can invest a year; gives its funding gap."
+    )
     seed: int = Field(default=0, ge=0, le=2**32)
 
 
@@ -138,7 +141,7 @@ def read(planning: Planning, body: Placements) -> tuple[Planning, list[Placement
             problems += error.problems
     if problems:
         raise PlacementError(problems)
-    return changed, found, Outside(body.path, dict(body.growth))
+    return changed, found, Outside(body.path, dict(body.growth), body.city_budget_eur_a)
 
 
 def _placement(planning: Planning, i: int, feature: Feature, problems: list[Problem]) -> Placement:

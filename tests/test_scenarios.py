@@ -16,9 +16,13 @@ from typer.testing import CliRunner
 from api.app import create_app
 from api.cli import cli
 from api.settings import Settings
+from data import doctor
 from data.figures import Figures
 from data.measures import NEEDS
+from data.place import OwnFigure, places
 from data.schema import SCENARIOS, STATUSES
+from geo.errors import InputError
+from layers.build import build
 from layers.catalogue import Catalogue
 from layers.errors import PlacementError, UnknownScenarioError
 from layers.finance import finance, shares
@@ -251,6 +255,32 @@ def test_a_citys_own_figure_counts_and_the_old_one_stays_visible(catalogue: Cata
     assert ratio == pytest.approx(700 / (350 * 1.4), rel=1e-12), "350 EUR of 2020 are 490 EUR of 2024"
     assert own.placed[0].measure.figures["invest_eur_unit"].replaced is not None
     np.testing.assert_array_equal(own.t_saved, plain.t_saved)
+
+
+def test_a_places_own_figures_come_from_its_settings(figures: Figures, tmp_path: Path) -> None:
+    row = OwnFigure(measure="heat_pump_air", figure="spf", value=3.6, reason="measured", date="2025-03-01", source="us")
+    place = places(figures)[SMALL].model_copy(update={"measures": (row,)})
+    built = Catalogue(build(tmp_path, [place], figures))
+    spf = built.planning(SMALL).catalogue["heat_pump_air"].figures["spf"]
+    assert (spf.value, spf.status) == (3.6, "own")
+    assert spf.replaced is not None
+    assert spf.replaced.value == 3.1
+    locked = place.model_copy(update={"measures": (row.model_copy(update={"figure": "ef_gas"}),)})
+    with pytest.raises(InputError, match="is locked"):
+        build(tmp_path, [locked], figures)
+    assert doctor.own_figures(locked, figures)
+
+
+def test_a_citys_budget_leaves_a_gap_and_a_budget_of_zero_is_refused(client: TestClient) -> None:
+    sent: dict[str, object] = {"features": [{"properties": {"measure": "public_building_retrofit", "uptake": 0.5}}],
+                               "city_budget_eur_a": 1e6}  # fmt: skip
+    body = client.post(f"/places/{DORTMUND}/impact", params={"detail": True}, json=sent).json()
+    gap = body["money"]["city_funding_gap"]
+    city = next(p for p in body["money"]["payers"] if p["payer"] == "city")
+    own = city["invest_eur"] - city["grant_eur"]
+    assert sum(gap["gap_eur"]) == pytest.approx(own - 21 * 1e6 + sum(gap["unspent_eur"]), rel=1e-9)
+    assert sum(gap["gap_eur"]) > 0
+    assert client.post(f"/places/{DORTMUND}/impact", json=sent | {"city_budget_eur_a": 0}).status_code == 422
 
 
 def test_a_tidy_table_has_every_district_sector_and_year(client: TestClient, home: Path, tmp_path: Path) -> None:

@@ -14,15 +14,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from api.bench import allocate, builds, nearest, synthetic, zonal
+from api.bench import allocate, builds, impact_http, nearest, scenario, shares, synthetic, zonal
 from api.bench.case import Case, measure
 
-# each makes the cases of one id: for a number of buildings, with a folder for files
-WORK: dict[str, Callable[[int, Path], Iterator[Case]]] = {
+# each makes the cases of one id, or rows that it measured itself: for a number of buildings, with a folder for files
+WORK: dict[str, Callable[[int, Path], Iterator[Case | dict[str, Any]]]] = {
     "allocate-area": allocate.areas,
     "locate": allocate.points,
     "zonal": zonal.cases,
     "nearest": nearest.cases,
+    "scenario": scenario.cases,
+    "scenario-shares": shares.cases,
+    "impact-http": impact_http.rows,
     "build-city": builds.city,
     "build-region": builds.region,
 }
@@ -40,6 +43,7 @@ LIBRARIES = (
     "exactextract",
     "rasterstats",
     "dask",
+    "polars",
 )
 
 
@@ -65,7 +69,8 @@ def run(ids: list[str], *, large: bool, repeats: int = 5) -> dict[str, Any]:
     for n in sizes if large else sizes[:1]:
         for name in ids or IDS:
             with tempfile.TemporaryDirectory() as folder:
-                rows += [measure(case, repeats) for case in WORK[name](n, Path(folder))]
+                for made in WORK[name](n, Path(folder)):
+                    rows.append(measure(made, repeats) if isinstance(made, Case) else made)
     return {"machine": machine(), "rows": rows}
 
 
