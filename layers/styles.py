@@ -27,7 +27,7 @@ class Classes:
     en, de
         Legend title with unit.
     per
-        What the attribute is divided by: ``"km2"``, or nothing.
+        What the attribute is divided by: ``"km2"``, ``"head"``, or nothing.
     """
 
     column: str
@@ -59,11 +59,19 @@ EMISSIONS = Classes(
 )
 MEASURE = Classes(
     "t_co2e_saved_2045",
-    (1, 30, 100, 300, 1000),
-    ("#f1f5f7", "#c7e1ec", "#81bcd6", "#3f93c1", "#17669f", "#08306b"),
+    (1, 30, 100, 300, 1000, 3000),
+    ("#f1f5f7", "#d3e6ef", "#9fcbe0", "#5fa6cc", "#2f7fb5", "#12559a", "#08245a"),
     "Saved in 2045, t CO2e per km² and year",
     "Einsparung 2045, t CO2e je km² und Jahr",
     per="km2",
+)
+LATER = Classes(
+    "t_co2e_households_2045",
+    (0.2, 0.4, 0.7, 1.0, 1.5),
+    EMISSIONS.colours,
+    "Household emissions in a target year, t CO2e per head and year",
+    "Emissionen der Haushalte in einem Zieljahr, t CO2e pro Kopf und Jahr",
+    per="head",
 )
 SOCIAL = Classes(
     "social_index",
@@ -86,4 +94,5 @@ NEED = {
 
 def web() -> dict[str, Any]:
     """All of it as plain data, for the page's script."""
-    return {"emissions": asdict(EMISSIONS), "measure": asdict(MEASURE), "need": NEED, "no_data": NO_DATA}
+    scales = {"emissions": EMISSIONS, "later": LATER, "measure": MEASURE}
+    return {name: asdict(scale) for name, scale in scales.items()} | {"need": NEED, "no_data": NO_DATA}

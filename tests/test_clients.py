@@ -7,13 +7,15 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from html import escape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rasterio
-from playwright.sync_api import Browser, Page, sync_playwright
+from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from layers import assets
 from layers.catalogue import Catalogue
@@ -127,8 +129,9 @@ def test_the_map_shows_the_same_figures_as_the_api(server: str, page: tuple[Page
     for q in body["quintiles"]:
         assert f"Fifth {q['quintile']}: {q['bill_saving_share']:.1%}" in chart
     # the slider moves all of it
-    tab.focus("#uptake")
-    tab.keyboard.press("ArrowLeft")
+    tab.focus("#uptake-0")
+    for _ in range(5):
+        tab.keyboard.press("ArrowLeft")
     ready(tab, "05913000 55")
     assert f"{body['totals']['t_co2e_saved_last_year'] * 55 / 60:,.0f}" in tab.inner_text("#totals")
     assert errors == []
@@ -175,11 +178,190 @@ def test_the_map_works_by_keyboard_and_names_its_parts(server: str, page: tuple[
         reached.add(
             tab.evaluate("document.activeElement.id || document.activeElement.name || document.activeElement.className")
         )
-    assert {"place", "view", "level", "uptake"} <= reached
+    assert {"place", "view", "level", "uptake-0"} <= reached
     assert any("maplibregl-canvas" in r for r in reached)
     headings = tab.evaluate("[...document.querySelectorAll('#panel h1, #panel h2, #panel h3')].map(h => +h.tagName[1])")
     assert headings[0] == 1
     assert all(b - a <= 1 for a, b in pairwise(headings)), "a heading level is skipped"
+
+
+def impact_of(tab: Page, *properties: dict[str, Any]) -> dict[str, Any]:
+    """What the API itself answers for placements in Dortmund."""
+    body = {"type": "FeatureCollection", "features": [{"geometry": None, "properties": p} for p in properties]}
+    text = tab.evaluate(
+        """body => fetch('/places/05913000/impact?detail=false', {method: 'POST', body: JSON.stringify(body),
+             headers: {'Content-Type': 'application/json'}}).then(r => r.text())""",
+        body,
+    )
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def saved(answer: dict[str, Any]) -> str:
+    return f"{answer['totals']['t_co2e_saved_last_year']:,.0f}"
+
+
+def test_a_planner_places_measures_in_districts_and_a_link_brings_them_back(
+    server: str, page: tuple[Page, list[str], list[str]]
+) -> None:
+    """A measure found by typing, a district ticked and one clicked, a second measure: the API says the same."""
+    tab, errors, _ = page
+    tab.goto(f"{server}/map#place=05913000&view=plan&lang=en")
+    ready(tab, "05913000 60")
+    tab.get_by_label("Change: Usual retrofit of the envelope").click()
+    tab.click("#measure-0")
+    tab.keyboard.type("boiler pump air")
+    tab.keyboard.press("Enter")
+    tab.fill("#rule-0", "")
+    tab.check("[name=where-0][value=districts]")
+    tab.check("[name=district-0][value='05913000.Eving']")
+    ready(tab, "05913000 55")
+    middle = tab.locator("#map canvas").bounding_box()
+    assert middle is not None
+    tab.mouse.click(middle["x"] + middle["width"] / 2, middle["y"] + middle["height"] / 2)
+    tab.wait_for_function("document.querySelectorAll('[name=district-0]:checked').length === 2")
+    chosen = tab.evaluate("[...document.querySelectorAll('[name=district-0]:checked')].map(n => n.value)")
+    ready(tab, "05913000 55")
+    pump = {"measure": "heat_pump_air", "uptake": 0.55, "districts": chosen}
+    assert saved(impact_of(tab, pump)) in tab.inner_text("#totals")
+    tab.click("#add")
+    tab.click("#measure-1")
+    tab.keyboard.type("street tree")
+    tab.keyboard.press("Enter")
+    tab.fill("#quantity-1", "5000")
+    ready(tab, "05913000 55")
+    both = impact_of(tab, pump, {"measure": "street_tree", "quantity": 5000})
+    assert saved(both) in tab.inner_text("#totals")
+    # what plants bind stands beside the balance, in no total
+    assert f"{both['totals']['sink_t_last_year']:,.0f} t CO2e/a" in tab.inner_text("#beside")
+    tab.reload()
+    ready(tab, "05913000 55")
+    assert saved(both) in tab.inner_text("#totals")
+    tab.get_by_label("Remove: Air-source heat pump instead of a boiler").click()
+    ready(tab, "05913000 0")
+    assert saved(both) not in tab.inner_text("#totals")
+    # the one refusal is the server's: nobody knows how many trees there could be
+    assert [e for e in errors if "422" not in e] == []
+
+
+def test_a_problem_stands_beside_its_input_and_no_figure_outlives_it(
+    server: str, page: tuple[Page, list[str], list[str]]
+) -> None:
+    tab, _, _ = page
+    tab.goto(f"{server}/map#lang=en")
+    ready(tab, "05913000 60")
+    tab.get_by_label("Change: Usual retrofit of the envelope").click()
+    tab.fill("#rule-0", "class <= 'Z'")
+    tab.wait_for_selector("#rule-0-problem .problem-text")
+    assert "Z" in tab.inner_text("#rule-0-problem")
+    assert tab.get_attribute("#rule-0", "aria-invalid") == "true"
+    assert tab.get_attribute("#rule-0", "aria-describedby") == "rule-0-problem"
+    assert tab.inner_text("#totals") == "", "figures of another plan are shown"
+    tab.fill("#rule-0", "class <= 'B'")
+    tab.fill("#end-0", "2024")
+    tab.wait_for_selector("#years-0-problem .problem-text")
+    tab.fill("#end-0", "2045")
+    ready(tab, "05913000 60")
+    assert tab.locator(".problem-text").count() == 0
+    assert "t CO2e/a" in tab.inner_text("#totals")
+
+
+def test_only_the_latest_answer_is_shown(server: str, page: tuple[Page, list[str], list[str]]) -> None:
+    """A slow answer to an earlier setting must not overwrite the one at hand."""
+    tab, errors, _ = page
+    tab.goto(f"{server}/map#lang=en")
+    ready(tab, "05913000 60")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    tab.route("**/impact*", hold)
+    tab.focus("#uptake-0")
+    tab.keyboard.press("Home")
+    tab.wait_for_timeout(400)
+    assert held, "nothing was asked for while the slider moved"
+    tab.keyboard.press("End")
+    ready(tab, "05913000 100")
+    held[0].continue_()
+    tab.wait_for_timeout(500)
+    whole = impact_of(tab, {"uptake": 1, "rule": "class <= 'B'"})
+    assert saved(whole) in tab.inner_text("#totals")
+    assert errors == []
+
+
+def test_an_area_is_drawn_by_keys_alone(server: str, page: tuple[Page, list[str], list[str]]) -> None:
+    tab, errors, _ = page
+    tab.goto(f"{server}/map#view=plan&lang=en")
+    ready(tab, "05913000 60")
+    whole = tab.inner_text("#totals")
+    tab.get_by_label("Change: Usual retrofit of the envelope").press("Enter")
+    tab.focus("[name=where-0][value=drawn]")
+    tab.keyboard.press("Space")
+    for turn in ("ArrowUp", "ArrowRight", "ArrowDown"):
+        tab.keyboard.press("Space")
+        tab.keyboard.press(turn)
+        tab.wait_for_timeout(700)  # the map glides
+    with tab.expect_request("**/impact*") as asked:
+        tab.keyboard.press("Enter")
+    sent = json.loads(asked.value.post_data or "")
+    ring = sent["features"][0]["geometry"]["coordinates"][0]
+    assert len({tuple(point) for point in ring}) == 3
+    assert ring[0] == ring[-1]
+    ready(tab, "05913000 60")
+    assert tab.evaluate("document.activeElement.id") == "draw-0", "the focus is lost"
+    assert tab.inner_text("#totals") not in {"", whole}
+    assert errors == []
+
+
+def test_scenarios_are_shown_compared_kept_and_deleted(server: str, page: tuple[Page, list[str], list[str]]) -> None:
+    tab, errors, asked = page
+    tab.on("dialog", lambda dialog: dialog.accept())
+    tab.goto(f"{server}/map#place=05913000&view=scenario&scenario=climate_plan&against=reference&year=2035&lang=en")
+    tab.wait_for_selector("body[data-scenario='05913000 climate_plan reference']", timeout=180_000)
+    found = json.loads(tab.evaluate("fetch('/places/05913000/scenarios/climate_plan').then(r => r.text())"))
+    path = found["trajectory"]
+    text = tab.inner_text("#trajectory")
+    assert f"+{path['targets']['linear']['gap_t'][10]:,.0f} t" in text
+    assert f"{path['change']['external_path'][10]:,.0f}".replace("-", "\u2212") in text
+    assert str(path["budget"]["used_up_year"]) in text
+    assert "Climate plan less Reference" in text
+    tab.wait_for_function(
+        "performance.getEntriesByType('resource').some(r => r.name.includes('.cells.climate_plan/tiles/'))"
+    )
+    tab.click("#plan > details > summary")
+    tab.fill("#keep-name", "Größerer Plan")
+    tab.press("#keep-name", "Enter")
+    tab.wait_for_selector("body[data-scenario^='05913000 groesserer_plan']", timeout=60_000)
+    assert "scenario=groesserer_plan" in tab.evaluate("location.hash")
+    tab.wait_for_function(
+        "performance.getEntriesByType('resource').some(r => r.name.includes('.cells.groesserer_plan/tiles/'))"
+    )
+    tab.click("text=What it is made of")
+    tab.click("#trajectory .danger")
+    tab.wait_for_selector("body[data-scenario^='05913000 climate_plan']", timeout=60_000)
+    assert "Größerer Plan" not in tab.inner_text("#scenario")
+    assert errors == []
+    assert [url for url in asked if not url.startswith((server, f"blob:{server}"))] == []
+
+
+def test_the_page_of_measures_shows_every_figure(client: TestClient) -> None:
+    """A figure without its source or how sure it is would be taken for a fact."""
+    page = client.get("/measures", params={"f": "html"}).text
+    for measure in client.get("/measures").json()["measures"]:
+        section = page.split(f'<h2 id="{measure["measure"]}">')[1].split("</section>")[0]
+        for text in (measure["name_en"], measure["name_de"], measure["caution_de"]):
+            assert escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in section
+        rows = section.split("<tr>")[2:]
+        assert len(rows) == len(measure["figures"])
+        for row, (name, figure) in zip(rows, measure["figures"].items(), strict=True):
+            assert f">{name}</a>" in row
+            assert f"<td>{figure['status']}</td>" in row
+            assert str(figure["price_year"] or "") in row
+            assert str(figure["source"]["year"]) in row
 
 
 def test_the_api_documentation_is_self_hosted(server: str, page: tuple[Page, list[str], list[str]]) -> None:

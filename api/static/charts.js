@@ -1,39 +1,9 @@
-// Two small charts as SVG, each with the same figures as a table beside it.
+// Small charts as SVG; the page has the same figures as a table beside each.
 import { number, percent, t } from "/static/i18n.js";
-
-const NS = "http://www.w3.org/2000/svg";
-
-function svg(name, attributes, ...children) {
-  const node = document.createElementNS(NS, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  for (const child of children) node.append(child);
-  return node;
-}
-
-export function element(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === "class") node.className = value; else node.setAttribute(key, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-export function table(caption, head, rows) {
-  const header = element("tr", {}, ...head.map((h, i) => element("th", { scope: "col", class: i ? "number" : "" }, h)));
-  const body = rows.map((row) => element("tr", {}, ...row.map((cell, i) =>
-    i ? element("td", { class: "number" }, cell) : element("th", { scope: "row" }, cell))));
-  return element("table", {}, element("caption", { class: "visually-hidden" }, caption),
-    element("thead", {}, header), element("tbody", {}, ...body));
-}
-
-export function folded(caption, head, rows) {
-  const scroll = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, table(caption, head, rows));
-  return element("details", {}, element("summary", {}, t("table")), scroll);
-}
+import { element, svg } from "/static/markup.js";
 
 export function quintileChart(quintiles) {
-  const width = 380, height = 190, left = 34, bottom = 150, top = 16, step = (width - left) / 5;
+  const width = 380, height = 190, left = 42, bottom = 150, top = 16, step = (width - left) / 5;
   const highest = Math.max(0.3, ...quintiles.map((q) => q.bill_saving_share));
   const y = (share) => bottom - (bottom - top) * share / highest;
   const label = `${t("share_axis")}. ` + quintiles.map((q) => `${t("quintile")} ${q.quintile}: ${percent(q.bill_saving_share, 1)}`).join(", ");
@@ -41,42 +11,78 @@ export function quintileChart(quintiles) {
   for (let share = 0; share <= highest + 1e-9; share += 0.1) {
     chart.append(svg("text", { x: left - 6, y: y(share) + 4, "text-anchor": "end" }, percent(share)));
   }
-  quintiles.forEach((q, i) => {
-    const x = left + i * step + step * 0.17;
-    chart.append(svg("rect", { x, y: y(q.bill_saving_share), width: step * 0.66, height: bottom - y(q.bill_saving_share), class: i ? "bar-gain" : "bar-first" }));
-    chart.append(svg("text", { x: x + step * 0.33, y: y(q.bill_saving_share) - 4, "text-anchor": "middle" }, percent(q.bill_saving_share)));
-    chart.append(svg("text", { x: x + step * 0.33, y: bottom + 16, "text-anchor": "middle" }, String(q.quintile)));
-  });
-  chart.append(svg("line", { x1: left, x2: width, y1: bottom, y2: bottom, class: "axis" }));
+  const x = (i) => left + i * step + step * 0.17;
+  quintiles.forEach((q, i) => chart.append(svg("rect", { x: x(i), y: y(q.bill_saving_share), width: step * 0.66, height: bottom - y(q.bill_saving_share), class: i === 0 ? "bar-first" : "bar-gain" })));
   chart.append(svg("line", { x1: left, x2: width, y1: y(0.2), y2: y(0.2), class: "even" }));
-  chart.append(svg("text", { x: left, y: bottom + 33, "text-anchor": "start" }, `1 = ${t("need_y").replace(" →", "")}: ${t("high")}`));
-  chart.append(svg("text", { x: width, y: bottom + 33, "text-anchor": "end" }, `┅ ${t("even")}`));
-  return chart;
+  quintiles.forEach((q, i) => {
+    chart.append(
+      svg("text", { x: x(i) + step * 0.33, class: "haloed", y: y(q.bill_saving_share) - 5, "text-anchor": "middle" }, percent(q.bill_saving_share, 1)),
+      svg("text", { x: x(i) + step * 0.33, y: bottom + 17, "text-anchor": "middle" }, String(q.quintile)));
+  });
+  chart.append(
+    svg("line", { x1: left, x2: width, y1: bottom, y2: bottom, class: "axis" }),
+    svg("text", { x: left, y: bottom + 34 }, t("burden_high")),
+    svg("text", { x: width, y: bottom + 34, "text-anchor": "end" }, t("burden_low")));
+  return element("figure", {}, chart, element("figcaption", { class: "keys" }, key("even", t("even"))));
 }
 
-export function yearChart(years) {
-  const width = 380, height = 196, left = 44, bottom = 166, top = 26;
-  const highest = Math.max(...years.map((r) => r.t_co2e_without));
-  const x = (i) => left + (width - left - 8) * i / (years.length - 1);
-  const y = (value) => bottom - (bottom - top) * value / (highest || 1);
-  const path = (key) => years.map((r, i) => `${i ? "L" : "M"}${x(i).toFixed(1)} ${y(r[key]).toFixed(1)}`).join("");
-  const back = [...years].reverse().map((r, i) => `L${x(years.length - 1 - i).toFixed(1)} ${y(r.t_co2e_with).toFixed(1)}`).join("");
-  const last = years[years.length - 1];
-  const label = `${years[0].year}: ${number(years[0].t_co2e_without)} t. ${last.year}: ${t("without")} ${number(last.t_co2e_without)} t, ${t("with")} ${number(last.t_co2e_with)} t.`;
+function key(line, words) {
+  return element("span", { class: "key" }, svg("svg", { width: 26, height: 10, "aria-hidden": "true", class: "chart-key" },
+    svg("line", { x1: 0, x2: 26, y1: 5, y2: 5, class: line })), words);
+}
+
+// Lines along the years, from zero: `lines` with a class, a label and values; `marks` are years to point at.
+export function lineChart(years, lines, { marks = [], gap = null, height = 180 } = {}) {
+  const width = 380, left = 40, right = 8, bottom = height - 26, top = 22;
+  const highest = Math.max(...lines.flatMap((l) => l.values.filter((v) => v !== null)), 1e-9);
+  const lowest = Math.min(0, ...lines.flatMap((l) => l.values.filter((v) => v !== null)));
+  const x = (year) => left + (width - left - right) * (year - years[0]) / (years.at(-1) - years[0]);
+  const y = (value) => bottom - (bottom - top) * (value - lowest) / (highest - lowest);
+  const points = (values) => values.map((v, i) => `${i ? "L" : "M"}${x(years[i]).toFixed(1)} ${y(v).toFixed(1)}`).join("");
+  const label = lines.map((l) => `${l.label}: ${years[0]} ${number(l.values[0])} t, ${years.at(-1)} ${number(l.values.at(-1))} t`).join(". ");
   const chart = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img", "aria-label": label });
-  const unit = highest >= 2e6 ? [1e6, "Mt"] : [1e3, "kt"];
-  for (const part of [0, 0.5, 1]) {
-    chart.append(svg("text", { x: left - 6, y: y(highest * part) + 4, "text-anchor": "end" }, part ? `${number(highest * part / unit[0], unit[0] === 1e6 ? 1 : 0)}` : "0"));
+  const [unit, sign] = highest >= 2e6 ? [1e6, "Mt"] : highest >= 2e3 ? [1e3, "kt"] : [1, "t"];
+  for (const value of ticks(lowest, highest)) {
+    chart.append(svg("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: value ? "grid" : "axis" }),
+      svg("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, number(value / unit, Number.isInteger(value / unit) ? 0 : 1)));
   }
-  chart.append(svg("text", { x: left - 6, y: 10, "text-anchor": "end" }, unit[1]));
-  chart.append(svg("path", { d: path("t_co2e_without") + back + "Z", class: "gap" }));
-  chart.append(svg("path", { d: path("t_co2e_without"), class: "line-without" }), svg("path", { d: path("t_co2e_with"), class: "line-with" }));
-  chart.append(svg("line", { x1: left, x2: width - 8, y1: bottom, y2: bottom, class: "axis" }));
-  years.forEach((r, i) => {
-    if (r.year % 5 === 0) chart.append(svg("text", { x: x(i), y: bottom + 17, "text-anchor": i === years.length - 1 ? "end" : "middle" }, String(r.year)));
-  });
-  chart.append(svg("text", { x: width - 8, y: 10, "text-anchor": "end" }, `┅ ${t("without")}   ━ ${t("with")}`));
-  return chart;
+  chart.append(svg("text", { x: 0, y: 12 }, `${sign} CO2e/a`));
+  if (gap) {
+    const [upper, lower] = gap.map((i) => lines[i].values);
+    chart.append(svg("path", { d: points(upper) + [...years.keys()].reverse().map((i) => `L${x(years[i])} ${y(lower[i])}`).join("") + "Z", class: "gap" }));
+  }
+  for (const l of lines) chart.append(svg("path", { d: points(l.values), class: l.line }));
+  for (const { year, words } of marks.filter((m) => m.year >= years[0] && m.year <= years.at(-1))) {
+    const before = x(year) > width / 2;
+    chart.append(svg("line", { x1: x(year), x2: x(year), y1: top, y2: bottom, class: "mark" }),
+      svg("text", { class: "haloed", x: x(year) + (before ? -4 : 4), y: top + 2, "text-anchor": before ? "end" : "start" }, words));
+  }
+  for (const year of years) {
+    if (year % 5 === 0) chart.append(svg("text", { x: x(year), y: height - 8, "text-anchor": year === years.at(-1) ? "end" : "middle" }, String(year)));
+  }
+  return element("figure", {}, chart, element("figcaption", { class: "keys" }, ...lines.map((l) => key(l.line, l.label))));
+}
+
+function ticks(lowest, highest) {
+  const raw = (highest - lowest) / 4, power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 2.5, 5, 10].map((f) => f * power).find((s) => s >= raw);
+  const found = [];
+  for (let value = Math.ceil(lowest / step) * step; value <= highest; value += step) found.push(value);
+  return found;
+}
+
+// One bar for each amount, to both sides of zero; what lies above it costs, money or tonnes.
+export function balanceBars(rows, unit) {
+  const widest = Math.max(...rows.map((r) => Math.abs(r.value)), 1e-9);
+  const low = Math.min(0, ...rows.map((r) => r.value)) < 0, high = Math.max(0, ...rows.map((r) => r.value)) > 0;
+  const half = low && high ? 50 : 100, zero = low ? half : 0;
+  return element("dl", { class: "bars" }, ...rows.flatMap(({ label, value, text }) => {
+    const size = half * Math.abs(value) / widest;
+    const bar = svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", class: "amount", "aria-hidden": "true" },
+      svg("rect", { x: value < 0 ? zero - size : zero, y: 1, width: size, height: 8, class: value < 0 ? "amount-down" : "amount-up" }),
+      svg("line", { x1: zero, x2: zero, y1: 0, y2: 10, class: "axis" }));
+    return [element("dt", {}, label), element("dd", {}, bar, element("span", { class: "number" }, text, " ", element("small", {}, unit)))];
+  }));
 }
 
 export function swatches(classes) {
