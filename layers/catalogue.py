@@ -162,7 +162,8 @@ class Catalogue:
             No place or scenario has this id.
         """
         if name in SCENARIOS:
-            return standard(self.planning(place), name)
+            planning = self.planning(place)
+            return planning.remembered(("standard", name), lambda: standard(planning, name))
         self.planning(place)
         return self.store.get(place, name)
 

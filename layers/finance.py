@@ -224,6 +224,10 @@ class Finance:
 
 def social_cost_mk3(result: Impact, prtp_pct: int = 1) -> FloatArray:
     """Social cost of carbon along the years, generation mk3, EUR/t CO2e (nodes of prices of 2024)."""
+    return result.planning.remembered(("social cost", prtp_pct), lambda: _social_cost_mk3(result, prtp_pct))
+
+
+def _social_cost_mk3(result: Impact, prtp_pct: int) -> FloatArray:
     table = pd.DataFrame(result.planning.manifest["social_cost"])
     rows = table[(table["generation"] == "mk3") & (table["prtp_pct"] == prtp_pct) & (table["price_year"] == 2024)]
     return social_cost(
@@ -252,13 +256,13 @@ def finance(result: Impact, fair: Sequence[Share] | None = None) -> Finance:
 
 def _account(result: Impact, one: Placed, share: Share) -> Account:
     measure = one.measure
-    spent = one.amounts(one.invest_eur, np.zeros(len(one.invest_eur), np.int64), 1)[0]
+    spent = one.invested
     new = np.diff(spent, prepend=0.0)
     bought = schedule(np.maximum(new, 0.0), round(measure.value("lifetime_a")), YEARS)
     running = measure.value("opex_share_a") * spent if "opex_share_a" in measure.figures else np.zeros(len(YEARS))
     if "opex_eur_unit_a" in measure.figures:
         level = result.planning.price_level(measure.figures["opex_eur_unit_a"].price_year)
-        running = running + measure.value("opex_eur_unit_a") * level * one.quantity()
+        running = running + measure.value("opex_eur_unit_a") * level * one.quantity
     owners = owner_occupied(result, one)
     payers = payers_of(measure.payer, owners)
     rate, programmes = grants(result, one, payers)
@@ -293,7 +297,7 @@ def _neutral_share(result: Impact, position: int) -> float:
 
 def _power_sold(one: Placed, eur_kwh: FloatArray) -> FloatArray:
     """What own power is worth: used in the house at the end price, the rest at the feed-in tariff."""
-    figures, kwh = one.measure.figures, one.quantity() * generation_kwh(one)
+    figures, kwh = one.measure.figures, one.quantity * generation_kwh(one)
     own = one.measure.value("direct_use_share") if "direct_use_share" in figures else 0.0
     sold = one.measure.value("feed_in_eur_kwh") if "feed_in_eur_kwh" in figures else 0.0
     return np.asarray(kwh * (own * eur_kwh + (1 - own) * sold))

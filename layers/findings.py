@@ -51,7 +51,7 @@ def document(result: Impact, *, detail: bool = False, units: bool = False) -> di
         "growth": dict(result.outside.growth),
         "placements": [_placement(result, i) for i in range(len(result.placed))],
         "totals": {
-            "treated_m2": float(sum(o.quantity()[-1] for o in result.placed if o.measure.acts_on == "space_heat")),
+            "treated_m2": float(sum(o.quantity[-1] for o in result.placed if o.measure.acts_on == "space_heat")),
             "invest_eur": float(invest.sum()),
             "t_co2e_saved_cumulative": float(saved.sum()),
             "t_co2e_saved_last_year": float(saved[:, -1].sum()),
@@ -98,8 +98,7 @@ def sum_of(series: list[FloatArray]) -> FloatArray:
 
 def _invest(one: Placed) -> FloatArray:
     """New investment by year, EUR, without what replaces it later."""
-    spent = one.amounts(one.invest_eur, np.zeros(len(one.invest_eur), np.int64), 1)[0]
-    return np.diff(spent, prepend=0.0)
+    return np.diff(one.invested, prepend=0.0)
 
 
 def _placement(result: Impact, i: int) -> dict[str, Any]:
@@ -123,7 +122,7 @@ def _placement(result: Impact, i: int) -> dict[str, Any]:
         "whole_place": placement.whole_place,
         "eligible": float(one.eligible.sum()),
         "uptake": float(one.reached[-1]),
-        "quantity": float(one.quantity()[-1]),
+        "quantity": float(one.quantity[-1]),
         "invest_eur": float(_invest(one).sum()),
         "invest_low_eur": _scaled(figure.low, figure.value, one),
         "invest_high_eur": _scaled(figure.high, figure.value, one),
@@ -287,7 +286,7 @@ def _units(result: Impact) -> list[dict[str, Any]]:
     done = np.zeros(len(plan.units))
     for one in result.placed:
         if one.on_units:
-            done = np.maximum(done, one.final())
+            done = np.maximum(done, one.final)
     saved = result.by_unit()[:, -1]
     at = np.flatnonzero(done > 0)
     ids, areas = plan.units["unit_id"].to_numpy(), plan.units["area_id"].to_numpy()
@@ -308,7 +307,7 @@ def by_area(result: Impact, bill: FloatArray | None = None) -> dict[str, FloatAr
     treated, invest = np.zeros(n), np.zeros(n)
     for one in result.placed:
         area = plan.heat.area if one.on_units else np.arange(n)
-        share = one.final()
+        share = one.final
         invest += np.bincount(area, one.invest_eur * one.eligible * share, n)
         if one.measure.acts_on == "space_heat":
             treated += np.bincount(area, one.eligible * share, n)
@@ -330,7 +329,7 @@ def by_unit(result: Impact) -> dict[str, FloatArray]:
     for one in result.placed:
         if not one.on_units:
             continue
-        done = one.eligible * one.final()
+        done = one.eligible * one.final
         invest += one.invest_eur * done
         if one.measure.acts_on == "space_heat":
             treated += done
@@ -390,11 +389,7 @@ def _equity(result: Impact, bill: FloatArray) -> dict[str, Any]:
     """Shares by population quintile of the social index, and per area."""
     plan = result.planning
     frame = pd.DataFrame(by_area(result, bill))
-    n = len(plan.areas)
-    frame["people"] = np.bincount(plan.heat.area, plan.units["people"].fillna(0), n)
-    index = np.full(n, np.nan)
-    index[plan.heat.area] = plan.units["social_index"].to_numpy(np.float64)
-    frame["social_index"] = index
+    frame["people"], frame["social_index"] = plan.people_by_area, plan.index_by_area
     areas = [
         {"area_id": plan.areas[i], **{str(k): _plain(v) for k, v in row.items()}}
         for i, row in enumerate(frame.to_dict("records"))

@@ -22,7 +22,7 @@ def owner_occupied(result: Impact, one: Placed) -> float:
     share = tenure.loc[list(BUILDING_TYPES), "owner_occupied_share"].to_numpy(np.float64)
     planning = result.planning
     if one.on_units:
-        mix = (one.eligible * one.final()) @ one.type_shares(planning)
+        mix = (one.eligible * one.final) @ one.type_shares(planning)
     else:
         every = planning.type_shares(np.ones(len(planning.kinds), dtype=bool))
         mix = planning.units["living_area_m2"].to_numpy(np.float64) @ every
@@ -51,7 +51,7 @@ def grants(result: Impact, one: Placed, payers: dict[str, float]) -> tuple[Float
     programmes = [_programme(str(name), part) for name, part in rows.groupby("programme", sort=True)]
     claims = {b.claim for p in programmes for b in p.bonuses} & {"speed"}
     # per building: what one of the treated costs on average, and how many dwellings it has
-    weight = one.eligible * one.final() if one.on_units else np.zeros(0)
+    weight = one.eligible * one.final if one.on_units else np.zeros(0)
     units = result.planning.units
     n = float(weight @ np.nan_to_num(units["n_buildings"]) / weight.sum()) if weight.sum() > 0 else 1.0
     homes = float(weight @ np.nan_to_num(units["dwellings"]) / weight.sum()) / max(n, 1e-9) if weight.sum() > 0 else 1.0

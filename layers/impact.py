@@ -216,7 +216,7 @@ class Impact:
                 continue
             total = network_kwh(self.planning).sum()
             hours = one.measure.value("full_load_h_a") if "full_load_h_a" in one.measure.figures else 1.0
-            share = np.minimum(one.quantity() * hours * 1000 / total, 1) if total > 0 else np.zeros(len(YEARS))
+            share = np.minimum(one.quantity * hours * 1000 / total, 1) if total > 0 else np.zeros(len(YEARS))
             if "ef_new_g_kwh" in one.measure.figures:
                 new = np.full(len(YEARS), one.measure.value("ef_new_g_kwh"))
             else:
@@ -294,7 +294,7 @@ class Impact:
         """Tonnes that stand beside the balance by kind and year: grid power avoided, sinks, plants."""
         out = {name: np.zeros(len(YEARS)) for name in ("avoided_grid_t", "sink_t", "plant_t")}
         for one in self.placed:
-            quantity = one.quantity()
+            quantity = one.quantity
             if one.measure.effect == "generation":
                 kwh = quantity * generation_kwh(one) * (1 - one.measure.value("rebound"))
                 out["avoided_grid_t"] += kwh * self.planning.factor("electricity", self.outside.path) / 1e6

@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -154,10 +155,11 @@ class Placed:
         """Placements of one group exclude each other on the same target."""
         return self.measure.exclusive_group or self.measure.measure
 
-    @property
+    @cached_property
     def eligible(self) -> FloatArray:
         """What may take it by unit or district, in the measure's unit."""
-        return np.asarray(sum(part.eligible for part in self.parts))
+        first, *others = (part.eligible for part in self.parts)
+        return np.asarray(sum(others, start=first))
 
     def shares(self, reached: FloatArray | None = None) -> FloatArray:
         """Share of what is eligible in each unit or district that has taken it by year, shape (units, years)."""
@@ -168,14 +170,21 @@ class Placed:
         whole = self.eligible[:, None]
         return np.asarray(np.divide(done, whole, out=np.zeros_like(done), where=whole > 0))
 
+    @cached_property
     def final(self) -> FloatArray:
         """Share of what is eligible in each unit or district that has taken it in the last year."""
         return np.asarray(self.shares(self.reached[-1:])[:, 0])
 
+    @cached_property
     def quantity(self) -> FloatArray:
         """What has taken it by year, in the measure's unit."""
         n = len(self.invest_eur)
         return np.asarray(self.amounts(np.ones(n), np.zeros(n, np.int64), 1)[0])
+
+    @cached_property
+    def invested(self) -> FloatArray:
+        """What has been invested in it until each year, EUR, without what replaces it at the end of its life."""
+        return np.asarray(self.amounts(self.invest_eur, np.zeros(len(self.invest_eur), np.int64), 1)[0])
 
     def amounts(self, weight: FloatArray, group: IntArray, n: int) -> FloatArray:
         """Sum what has taken it, times a weight of each unit or district, by group and year, shape (n, years)."""
@@ -343,26 +352,35 @@ def _on_roofs(measure: Measure) -> bool:
 def _units(where: str, planning: Planning, placement: Placement, measure: Measure) -> _Target:
     if placement.warm_rent_neutral and measure.acts_on != "space_heat":
         raise PlacementError(Problem(f"{where}, warm_rent_neutral", "is for envelopes of homes", "Leave it out."))
-    carriers, variant = who_may(where, planning, (measure.eligibility, placement.rule))
-    if measure.effect == "supply":
-        # a heating is not changed to what it is
-        carriers = carriers & ~np.uint16(1 << _carrier(where, planning, measure))
+    everywhere, carriers, variant = eligible_by_unit(where, planning, measure, placement.rule)
     part = _part_of_units(where, planning, placement)
-
-    def everywhere() -> FloatArray:
-        amount = amounts_of_segments(planning, measure)
-        if amount is None:
-            return np.asarray(planning.units["dwellings"].to_numpy(np.float64) * (variant >= 0))
-        return planning.heat.quantities(amount, carriers, variant)
-
-    # a moved slider changes how much, not who may
-    eligible = planning.remembered(("eligible", measure.measure, placement.rule), everywhere) * (part > 0)
-    variant = np.where(part > 0, variant, -1)
+    eligible, variant = everywhere * (part > 0), np.where(part > 0, variant, -1)
     if not (eligible @ part) > 0:
         what = f"finds nothing that is eligible for {measure.measure} in {planning.name}"
         raise PlacementError(Problem(where, what, "Loosen the rule, or draw elsewhere."))
     living = planning.units["living_area_m2"].to_numpy(np.float64)
     return _Target(measure, True, eligible, part, carriers, variant, float(living @ (part * (eligible > 0))))
+
+
+def eligible_by_unit(
+    where: str, planning: Planning, measure: Measure, rule: str
+) -> tuple[FloatArray, NDArray[np.uint16], IntArray]:
+    """What may take a measure by unit, in its unit; the carriers that take part and the variant, see `who_may`.
+
+    Remembered: a moved slider changes how much, not who may.
+    """
+
+    def look() -> tuple[FloatArray, NDArray[np.uint16], IntArray]:
+        carriers, variant = who_may(where, planning, (measure.eligibility, rule))
+        if measure.effect == "supply":
+            # a heating is not changed to what it is
+            carriers = carriers & ~np.uint16(1 << _carrier(where, planning, measure))
+        amount = amounts_of_segments(planning, measure)
+        if amount is None:
+            return planning.units["dwellings"].to_numpy(np.float64) * (variant >= 0), carriers, variant
+        return planning.heat.quantities(amount, carriers, variant), carriers, variant
+
+    return planning.remembered(("eligible", measure.measure, rule), look)
 
 
 def _on_units(
@@ -553,9 +571,21 @@ def _read_rules(where: str, planning: Planning, rules: Sequence[str]) -> tuple[N
             mask = np.asarray(mask & rule.mask(values))
         found[rows] = mask @ weight
     found[~there] = 0
-    distinct, variant = np.unique(found, axis=0, return_inverse=True)
+    distinct, variant = _distinct(found)
     someone = np.asarray(distinct.any(axis=1), dtype=np.bool_)
-    return distinct, np.where(someone[variant.ravel()], variant.ravel(), -1)
+    return distinct, np.where(someone[variant], variant, -1)
+
+
+def _distinct(rows: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], IntArray]:
+    """Distinct rows and which of them each row is; sorting whole rows would take seconds."""
+    weight = np.random.default_rng(1).integers(1, 2**63, rows.shape[1], dtype=np.uint64)
+    which = pd.factorize(rows.astype(np.uint64) @ weight)[0]
+    first = np.full(which.max() + 1, len(rows), dtype=np.int64)
+    np.minimum.at(first, which, np.arange(len(rows)))
+    if (rows[first][which] != rows).any():  # two rows of one sum: next to never, but then it must be right
+        distinct, again = np.unique(rows, axis=0, return_inverse=True)
+        return distinct, again.ravel()
+    return rows[first], which
 
 
 def _archetypes(planning: Planning, names: frozenset[str]) -> dict[str, NDArray[Any]]:
@@ -682,7 +712,7 @@ def _on_areas(
     invest = np.full(len(part), measure.value("invest_eur_unit") * level)
     if stock is None:
         # without a known stock the quantity is the stock: it lies where people live
-        people = np.bincount(planning.heat.area, planning.units["people"].fillna(0), len(part))
+        people = planning.people_by_area
         weight = part * people if (part * people).sum() > 0 else part
         eligible = float(placement.quantity or 0) * weight / weight.sum()
         line, total = queue(eligible, np.ones(len(part))), float(eligible.sum())
@@ -692,7 +722,7 @@ def _on_areas(
     taken = np.zeros(len(part))
     for rival in before:
         if not rival.on_units and rival.group == (measure.exclusive_group or measure.measure):
-            taken = taken + rival.final()
+            taken = taken + rival.final
     room, total = np.clip(np.minimum(part, 1 - taken), 0, 1), float(stock @ part)
     line = queue(stock, room)
     scale = float(stock.sum()) / total if total else 1.0
@@ -716,7 +746,7 @@ def _part_of_areas(where: str, planning: Planning, placement: Placement) -> Floa
 def stock_of_areas(planning: Planning, measure: Measure) -> FloatArray | None:
     """What there is of a measure's unit in each district; None where nobody knows."""
     sectors, figures = planning.sectors, measure.figures
-    people = np.bincount(planning.heat.area, planning.units["people"].fillna(0), len(planning.areas))
+    people = planning.people_by_area
     people = people / people.sum() * planning.population if people.sum() else people
     if measure.acts_on == "municipal_heat":
         return np.asarray(

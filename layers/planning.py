@@ -202,6 +202,18 @@ class Planning:
         return np.asarray(keys_of(self.units["unit_id"].tolist()))
 
     @cached_property
+    def people_by_area(self) -> FloatArray:
+        """People of the stock by district."""
+        return sum_by(self.heat.area, self.units["people"].fillna(0), len(self.areas))
+
+    @cached_property
+    def index_by_area(self) -> FloatArray:
+        """Social index by district; NaN where there is none."""
+        index = np.full(len(self.areas), np.nan)
+        index[self.heat.area] = self.units["social_index"].to_numpy(np.float64)
+        return index
+
+    @cached_property
     def useful_by_unit(self) -> FloatArray:
         """Useful heat of each unit, kWh/a."""
         return sum_by(self.unit, self.heat.useful_kwh, len(self.units))

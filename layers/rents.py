@@ -74,7 +74,7 @@ def rents(result: Impact, position: int) -> Rents:
     n = len(planning.areas)
     area = planning.heat.area
     tenure = pd.DataFrame(planning.manifest["tenure"]).set_index("building_type").loc[list(BUILDING_TYPES)]
-    treated, types = one.eligible * one.final(), one.type_shares(planning)
+    treated, types = one.eligible * one.final, one.type_shares(planning)
     m2 = np.bincount(area, treated, n)
     let = treated * (types @ (1 - tenure["owner_occupied_share"].to_numpy(np.float64)))
     known = m2 > 0

@@ -26,7 +26,7 @@ from data.schema import SCENARIOS
 from geo.errors import InputError, Problem
 from layers.errors import PlacementError, UnknownScenarioError
 from layers.impact import CENTRAL, Impact, Outside, impact
-from layers.placement import STANDARD, Placement, amounts_of_segments, who_may
+from layers.placement import STANDARD, Placement, eligible_by_unit
 from layers.planning import FIRST_YEAR, LAST_YEAR, Planning
 
 ID = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -219,12 +219,7 @@ def _feature(measure: str, **properties: Any) -> Feature | None:  # noqa: ANN401
 
 def eligible(planning: Planning, measure: str, rule: str = "") -> float:
     """How much of a measure's unit may take it in the whole place."""
-    found = planning.catalogue[measure]
-    carriers, variant = who_may(measure, planning, (found.eligibility, rule))
-    amount = amounts_of_segments(planning, found)
-    if amount is None:
-        return float(planning.units["dwellings"].to_numpy(np.float64)[variant >= 0].sum())
-    return float(planning.heat.quantities(amount, carriers, variant).sum())
+    return float(eligible_by_unit(measure, planning, planning.catalogue[measure], rule)[0].sum())
 
 
 def _envelope(planning: Planning, value: dict[str, float]) -> list[Feature | None]:

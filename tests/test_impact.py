@@ -247,7 +247,7 @@ def test_order_of_placements_is_irrelevant(planning: Planning) -> None:
     forth, back = impact(planning, MIXED), impact(planning, MIXED[::-1])
     np.testing.assert_allclose(forth.with_, back.with_, rtol=1e-12)
     for one, other in zip(forth.placed, back.placed[::-1], strict=True):
-        np.testing.assert_allclose(one.quantity(), other.quantity(), rtol=1e-12)
+        np.testing.assert_allclose(one.quantity, other.quantity, rtol=1e-12)
 
 
 def test_all_kinds_of_measures_do_what_they_say(planning: Planning) -> None:
@@ -290,7 +290,7 @@ def test_who_comes_first(planning: Planning) -> None:
     """The same area, in another order: worst first saves more heat, low-income first reaches the poorest fifth."""
     some = Placement(uptake=0.1)
     found = {p: impact(planning, [replace(some, priority=p)]) for p in ("even", "worst_first", "low_income_first")}
-    area = {name: r.placed[0].quantity()[-1] for name, r in found.items()}
+    area = {name: r.placed[0].quantity[-1] for name, r in found.items()}
     assert area["worst_first"] == pytest.approx(area["even"], rel=1e-9)
     assert area["low_income_first"] == pytest.approx(area["even"], rel=1e-9)
     heat = {name: r.saved_kwh()[:, :, -1].sum() for name, r in found.items()}
@@ -300,7 +300,7 @@ def test_who_comes_first(planning: Planning) -> None:
 
 
 def test_a_seed_draws_the_same_and_another_seed_others(planning: Planning) -> None:
-    drawn = [place(planning, [Placement(uptake=0.1, priority="random", seed=s)])[0].final() for s in (1, 1, 2)]
+    drawn = [place(planning, [Placement(uptake=0.1, priority="random", seed=s)])[0].final for s in (1, 1, 2)]
     assert (drawn[0] == drawn[1]).all()
     assert (drawn[0] != drawn[2]).any()
 
@@ -308,11 +308,11 @@ def test_a_seed_draws_the_same_and_another_seed_others(planning: Planning) -> No
 def test_trades_and_budgets_cap_what_is_done(planning: Planning) -> None:
     free = place(planning, [replace(STANDARD, curve="linear")])[0]
     slow = place(planning, [replace(STANDARD, curve="linear", max_per_year=10_000)])[0]
-    assert np.diff(slow.quantity()).max() <= 10_000 * (1 + 1e-9)
-    assert slow.quantity()[-1] < free.quantity()[-1]
+    assert np.diff(slow.quantity).max() <= 10_000 * (1 + 1e-9)
+    assert slow.quantity[-1] < free.quantity[-1]
     for priority in ("even", "worst_first"):
         paid = place(planning, [replace(STANDARD, budget_eur=5e6, priority=priority)])[0]
-        assert paid.final() @ (paid.eligible * paid.invest_eur) == pytest.approx(5e6, rel=1e-6)
+        assert paid.final @ (paid.eligible * paid.invest_eur) == pytest.approx(5e6, rel=1e-6)
 
 
 def test_districts_units_and_rules_say_the_same(planning: Planning) -> None:
