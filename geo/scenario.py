@@ -317,12 +317,21 @@ class Queue:
     high: FloatArray
     room: FloatArray
 
+    def turn(self) -> tuple[float, float] | None:
+        """Position in the queue of all who take part, where they go together; None where not, or where nobody does."""
+        at = np.flatnonzero(self.room)
+        if not at.size:
+            return None
+        low, high = float(self.low[at[0]]), float(self.high[at[0]])
+        same = bool((self.low[at] == low).all() and (self.high[at] == high).all())
+        return (low, high) if same else None
+
     def amounts(self, amount: FloatArray, reached: FloatArray, group: IntArray, n: int) -> FloatArray:
         """Sum an amount of the units that have taken it by group and year, shape (n, years)."""
-        at = self.room > 0
-        if at.any() and (low := self.low[at]).min() == low.max() and (high := self.high[at]).min() == high.max():
-            # all go together: one curve for everybody
-            done = np.clip((reached - low[0]) / max(high[0] - low[0], np.finfo(float).tiny), 0, 1)
+        together = self.turn()
+        if together is not None:
+            low, high = together
+            done = np.clip((reached - low) / max(high - low, np.finfo(float).tiny), 0, 1)
             return np.outer(sum_by(group, amount * self.room, n), done)
         out = np.zeros((n, len(reached)))
         kernels.amounts(amount, self.low, self.high, self.room, reached, group.astype(np.int64), out)
@@ -399,9 +408,11 @@ def encode(queues: Sequence[Queue], reached: Sequence[FloatArray]) -> Adoption:
     for line, share in zip(queues, reached, strict=True):
         column = np.full(len(line.room), years, dtype=np.int64)
         there = line.room > 0
+        together = line.turn()
         # at once: the year before the unit's turn nothing, and all of it in that year
-        begun = np.searchsorted(share, line.low + ROUNDING, side="right")
-        over = np.searchsorted(share, line.high * (1 - ROUNDING), side="left")
+        low, high = (line.low, line.high) if together is None else together
+        begun = np.broadcast_to(np.searchsorted(share, low + ROUNDING, side="right"), column.shape)
+        over = np.searchsorted(share, high * (1 - ROUNDING), side="left")
         at_once = there & (begun == over) & (begun < years) & (line.room == 1)
         column[at_once] = begun[at_once]
         rest = np.flatnonzero(there & ~at_once & (begun < years))

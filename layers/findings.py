@@ -11,7 +11,7 @@ from data.schema import SECTORS
 from geo.appraisal import ACTOR, SOCIETAL
 from geo.arrays import FloatArray
 from geo.cash_flow import PAYERS, CashFlow, funding_gap
-from geo.equity import concentration, equity_ratio, parts, shares_by_quantile
+from geo.equity import concentration, equity_ratio, parts
 from geo.parts import DRIVERS as DRIVER_NAMES
 from layers.bills import bill_saved, priced_share
 from layers.columns import IMPACT_YEARS
@@ -390,10 +390,8 @@ def _equity(result: Impact, bill: FloatArray) -> dict[str, Any]:
     plan = result.planning
     frame = pd.DataFrame(by_area(result, bill))
     frame["people"], frame["social_index"] = plan.people_by_area, plan.index_by_area
-    areas = [
-        {"area_id": plan.areas[i], **{str(k): _plain(v) for k, v in row.items()}}
-        for i, row in enumerate(frame.to_dict("records"))
-    ]
+    listed = {str(name): [_plain(v) for v in frame[name].tolist()] for name in frame}
+    areas = [{"area_id": area, **{k: v[i] for k, v in listed.items()}} for i, area in enumerate(plan.areas)]
     known = frame["social_index"].notna() & (frame["people"] > 0)
     if known.sum() < 5:
         reason = "Fewer than five areas with a social index: nothing can be said about who gains inside this place."
@@ -407,7 +405,7 @@ def _equity(result: Impact, bill: FloatArray) -> dict[str, Any]:
         "treated": rows["treated_m2"],
         "t_co2e_saved": rows[f"t_co2e_saved_{LAST_YEAR}"],
     }
-    shares_of = {name: _shares(values, people, rank) for name, values in amounts.items()}
+    shares_of = {name: _shares(values.to_numpy(np.float64), fifths) for name, values in amounts.items()}
     saving = rows["bill_saving_eur_a"].to_numpy()
     labels = (
         ("highest burden", "höchste Belastung"),
@@ -449,9 +447,9 @@ def _equity(result: Impact, bill: FloatArray) -> dict[str, Any]:
     }
 
 
-def _shares(values: pd.Series, people: FloatArray, rank: FloatArray) -> FloatArray | None:
+def _shares(values: FloatArray, fifths: FloatArray) -> FloatArray | None:
     """Share of each fifth; None where there is nothing to share."""
-    return shares_by_quantile(values, people, rank) if values.sum() > 0 else None
+    return np.asarray(values @ fifths / values.sum()) if values.sum() > 0 else None
 
 
 def _plain(value: float) -> float | None:
