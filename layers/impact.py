@@ -14,15 +14,15 @@ import numpy as np
 
 from data.schema import SECTORS
 from geo.arrays import FloatArray
-from geo.measures import Attribution, attribute
 from geo.parts import shapley_parts
 from geo.scenario import Adoption, Saved, encode, saved
-from layers.placement import ON_HEAT, Placed, Placement, network_kwh, place
+from layers.eligibility import network_kwh
+from layers.placement import ON_HEAT, Placed, Placement
+from layers.placing import place
 from layers.planning import FIRST_YEAR, FROZEN, HOUSEHOLDS, YEARS, Planning
 
 CENTRAL = "central"
 DRIVERS = ("measures", "external", "activity")
-HEAT_PARTS = ("heat", "power")
 
 
 @dataclass(frozen=True)
@@ -276,18 +276,6 @@ class Impact:
 
         return shapley_parts(DRIVERS, state)
 
-    def attribution(self) -> Attribution:
-        """Fair share of each placement in what all save until the last year, t CO2e; the shares sum to it."""
-        names = [str(i) for i in range(len(self.placed))]
-        without = np.nansum(self.without)
-
-        def saving(state: frozenset[str]) -> float:
-            if not state:
-                return 0.0
-            return float(without - np.nansum(self.tonnes(DRIVERS, {int(i) for i in state})))
-
-        return attribute(names, saving, self.seed)
-
     # -- beside the balance -----------------------------------------------------------------------------------------
 
     def beside(self) -> dict[str, FloatArray]:
@@ -363,7 +351,7 @@ def impact(
     planning
         What there is in the place.
     placements
-        One or more; see `layers.placement.place` for what is refused.
+        One or more; see `layers.placing.place` for what is refused.
     outside
         External path and activity; the central path and no growth when None.
     seed

@@ -24,9 +24,10 @@ from pyproj import Transformer
 from data.measures import with_overrides
 from data.schema import SCENARIOS
 from geo.errors import InputError, Problem
+from layers.eligibility import eligible_by_unit
 from layers.errors import PlacementError, UnknownScenarioError
 from layers.impact import CENTRAL, Impact, Outside, impact
-from layers.placement import STANDARD, Placement, eligible_by_unit
+from layers.placement import STANDARD, Placement
 from layers.planning import FIRST_YEAR, LAST_YEAR, Planning
 
 ID = re.compile(r"[a-z][a-z0-9_]{0,39}")

@@ -17,7 +17,8 @@ from layers.catalogue import Catalogue
 from layers.errors import PlacementError
 from layers.findings import by_area, by_unit, document
 from layers.impact import Impact, Outside, impact
-from layers.placement import STANDARD, Placement, place
+from layers.placement import STANDARD, Placement
+from layers.placing import place
 from layers.planning import FROZEN, LAST_YEAR, YEARS, Planning
 
 
