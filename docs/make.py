@@ -203,9 +203,11 @@ def picture(target: Path) -> None:
             with sync_playwright() as play:
                 browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
                 page = browser.new_page(viewport={"width": 1400, "height": 1000}, locale="en-GB")
-                page.goto(f"{address}/map#place=05913000&view=need&lang=en")
-                page.wait_for_selector("body[data-drawn=true][data-ready]", timeout=60_000)
-                page.wait_for_timeout(1000)
+                shown = "view=scenario&scenario=climate_plan&against=reference&figure=saved&year=2035"
+                page.goto(f"{address}/map#place=05913000&{shown}&lang=en")
+                ready = "body[data-drawn=true][data-scenario='05913000 climate_plan reference']"
+                page.wait_for_selector(ready, timeout=120_000)
+                page.wait_for_timeout(2000)
                 page.evaluate("document.querySelector('#panel').scrollTop = 330")
                 page.screenshot(path=target)
                 browser.close()
