@@ -208,7 +208,8 @@ def picture(target: Path) -> None:
                 ready = "body[data-drawn=true][data-scenario='05913000 climate_plan reference']"
                 page.wait_for_selector(ready, timeout=120_000)
                 page.wait_for_timeout(2000)
-                page.evaluate("document.querySelector('#panel').scrollTop = 330")
+                page.evaluate("document.querySelector('#trajectory').scrollIntoView()")
+                page.evaluate("document.querySelector('#panel').scrollTop -= 90")
                 page.screenshot(path=target)
                 browser.close()
         finally:

@@ -24,7 +24,7 @@ from geo.appraisal import (
 from geo.arrays import FloatArray
 from geo.cash_flow import PAYERS, CashFlow, Spending, Transfer, cash_flow, schedule
 from geo.measures import EXACT_MEASURES, attribute, exact_shares, subsets
-from geo.money import present_value
+from geo.money import annual_cost, present_value
 from layers.bills import bill_saved, untaxed_prices
 from layers.funding import grants, owner_occupied
 from layers.funding import payers as payers_of
@@ -171,6 +171,21 @@ class Account:
             nothing = np.full(np.shape(actor.values), np.nan)
             return Valuation(nothing, actor.unit, ACTOR), Valuation(nothing, society.unit, SOCIETAL)
         return actor, society
+
+    def annual_cost(self) -> float:
+        """What it costs a year once all is done, EUR/a: annuity of the investment after grants, upkeep less savings."""
+        measure = self.placed.measure
+        invest = self.invest.sum()
+        return float(
+            annual_cost(
+                self.placed.invested[-1],
+                rate=ACTOR_RATE,
+                lifetime_a=measure.value("lifetime_a"),
+                opex_eur_a=max(self.opex[-1], 0.0),
+                saving_eur_a=self.saving[-1] + max(-self.opex[-1], 0.0),
+                grant_share=self.grant.sum() / invest if invest > 0 else 0.0,
+            )
+        )
 
     def npv(self) -> float:
         """Present value to those who pay and gain, EUR, at the actor's rate."""

@@ -266,6 +266,7 @@ def _account(money: Finance, i: int) -> dict[str, Any]:
         "opex_eur": float(account.opex.sum()),
         "saving_eur": float(account.saving.sum()),
         "npv_eur": account.npv(),
+        "annual_cost_eur_a": account.annual_cost(),
         "abatement_eur_t_actor": _plain(float(actor.values)),
         "abatement_eur_t_society": _plain(float(society.values)),
     }

@@ -20,6 +20,7 @@ from data.segments import CLASSES, EXISTING, USEFUL, Archetypes
 from geo.arrays import BoolArray, FloatArray, IntArray, sum_by
 from geo.columns import Polygons
 from geo.errors import Problem
+from geo.money import at_price_level
 from geo.paths import along_years
 from geo.scenario import HeatStock
 from geo.uncertainty import keys_of
@@ -273,7 +274,7 @@ class Planning:
             return 1.0
         table = pd.DataFrame(self.manifest["construction_prices"])
         then, now = along_years([year, PRICE_YEAR], table["year"].to_numpy(), table["index"].to_numpy())
-        return float(now / then)
+        return float(at_price_level(1.0, index_then=then, index_now=now))
 
     @cached_property
     def eur_kwh(self) -> FloatArray:

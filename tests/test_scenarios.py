@@ -138,6 +138,8 @@ def test_fair_shares_money_and_payers_add_up(plan: Impact) -> None:
     assert np.abs(cash.transfer_eur.sum(axis=0)).max() < 1e-3
     np.testing.assert_allclose(cash.net_eur.sum(axis=0), cash.total_eur, rtol=1e-9, atol=1e-3)
     for account in money.accounts:
+        # an annuity of more than the worn-out share, and of a grant less
+        assert np.isfinite(account.annual_cost())
         assert sum(account.by_payer.values()) == pytest.approx(1)
         assert (account.grant <= account.invest + 1e-6).all()
         assert (account.grant >= 0).all()
