@@ -6,6 +6,7 @@ Logic has three values as in SQL: what is missing makes a comparison unknown, an
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -85,7 +86,7 @@ class Broken(Part):
 
 
 @dataclass(frozen=True)
-class Operand(Part):
+class Operand(Part, ABC):
     """A value for each row."""
 
     @property
@@ -98,9 +99,9 @@ class Operand(Part):
         """Texts whose positions the array holds; None where it holds the values themselves."""
         return None
 
+    @abstractmethod
     def array(self, arrays: Arrays) -> Any:  # noqa: ANN401 - array or scalar
         """Numbers (NaN is missing), texts (empty is missing) or positions in `choices` (-1 is missing)."""
-        raise NotImplementedError
 
     def known(self, array: Any) -> Any:  # noqa: ANN401
         """Where the array of this operand is not missing."""
@@ -176,12 +177,12 @@ class Arithmetic(Operand):
 
 
 @dataclass(frozen=True)
-class Condition(Part):
+class Condition(Part, ABC):
     """Something that is true, false or unknown for each row."""
 
+    @abstractmethod
     def holds(self, arrays: Arrays, truth: bool) -> Any:  # noqa: ANN401, FBT001
         """Where the condition is `truth`: a mask that broadcasts, false where the condition is unknown."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from layers.finance import Finance, finance, shares, social_cost_mk3
 from layers.impact import Impact
 from layers.placement import Placed
 from layers.planning import FIRST_YEAR, LAST_YEAR, PRICE_YEAR, YEARS
-from layers.rents import Rents, rents, transfers
+from layers.rents import Rents, all_rents, transfers
 
 
 def document(result: Impact, *, detail: bool = False, units: bool = False) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def _detail(result: Impact) -> dict[str, Any]:
     """Drivers of the change, fair shares, money, rents."""
     fair = shares(result)
     money = finance(result, fair)
-    change = result.change()
+    change, rented = result.change(), all_rents(result)
     return {
         "change": {
             "from_t_co2e": float(np.nansum(result.tonnes(()))) / len(YEARS),
@@ -177,17 +178,16 @@ def _detail(result: Impact) -> dict[str, Any]:
             }
             for i, (one, share) in enumerate(zip(result.placed, fair, strict=True))
         ],
-        "money": _money(result, money),
+        "money": _money(result, money, rented),
         "rents": [
-            {"placement": i, "measure": one.measure.measure, "areas": _rents(result, rents(result, i))}
-            for i, one in enumerate(result.placed)
-            if one.measure.acts_on == "space_heat"
+            {"placement": i, "measure": result.placed[i].measure.measure, "areas": _rents(result, found)}
+            for i, found in rented.items()
         ],
     }
 
 
-def _money(result: Impact, money: Finance) -> dict[str, Any]:
-    cash = money.cash(transfers(result))
+def _money(result: Impact, money: Finance, rented: Mapping[int, Rents]) -> dict[str, Any]:
+    cash = money.cash(transfers(result, rented))
     curve = money.curve()
     return {
         "price_year": PRICE_YEAR,

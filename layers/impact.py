@@ -49,7 +49,7 @@ class Outside:
         return np.asarray((1 + float(self.growth.get(sector, 0.0))) ** (YEARS - FIRST_YEAR))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Impact:
     """Result of placements in a place.
 

@@ -93,7 +93,7 @@ class Placement:
 STANDARD = Placement(rule="class <= 'B'", name="Envelope of buildings until 1918")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """Archetypes and carriers of a placement of which the same is free, unit by unit.
 
@@ -112,7 +112,7 @@ class Part:
     line: Queue
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Placed:
     """A placement on the units or districts of a place.
 

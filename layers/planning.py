@@ -38,6 +38,8 @@ FROZEN = "frozen"
 LOW_INCOME_FROM = 0.5
 # prices that all money is brought to
 PRICE_YEAR = 2024
+# answers kept for a place; the largest takes 3 MB in a city
+REMEMBERED = 160
 
 # what a rule may name, and what it then decides on: an archetype, a carrier, or a unit of the stock
 OF_ARCHETYPE = (
@@ -156,7 +158,7 @@ class Planning:
     _memory: OrderedDict[Any, Any] = field(default_factory=OrderedDict, repr=False, compare=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
-    def remembered(self, key: Any, make: Callable[[], T], *, keep: int = 64) -> T:  # noqa: ANN401 - any key will do
+    def remembered(self, key: Any, make: Callable[[], T]) -> T:  # noqa: ANN401 - any key will do
         """Return what was made for a key, or make it: a moved slider repeats all but one question."""
         with self._lock:
             if key in self._memory:
@@ -166,7 +168,7 @@ class Planning:
         made = make()
         with self._lock:
             self._memory[key] = made
-            while len(self._memory) > keep:
+            while len(self._memory) > REMEMBERED:
                 self._memory.popitem(last=False)
         return made
 
@@ -243,7 +245,7 @@ class Planning:
 
     def factor(self, carrier: str, path: str) -> FloatArray:
         """Emission factor of a carrier along the years, g CO2e/kWh."""
-        return self.remembered(("factor", carrier, path), lambda: self._factor(carrier, path, YEARS), keep=512)
+        return self.remembered(("factor", carrier, path), lambda: self._factor(carrier, path, YEARS))
 
     def _factor(self, carrier: str, path: str, years: IntArray) -> FloatArray:
         fuels = self.manifest["fuels"]

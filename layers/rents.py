@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,13 +150,16 @@ def _co2(result: Impact, one: Placed) -> dict[str, tuple[FloatArray, FloatArray]
     }
 
 
-def transfers(result: Impact) -> list[Transfer]:
+def all_rents(result: Impact) -> dict[int, Rents]:
+    """Rented homes by placement, of those that act on envelopes."""
+    return {i: rents(result, i) for i, one in enumerate(result.placed) if one.measure.acts_on == "space_heat"}
+
+
+def transfers(result: Impact, rented: Mapping[int, Rents]) -> list[Transfer]:
     """What tenants and landlords hand to each other by year: levies for envelopes, the landlords' CO2 cost saved."""
     out = []
-    for i, one in enumerate(result.placed):
-        if one.measure.acts_on != "space_heat":
-            continue
-        found = rents(result, i)
+    for i, found in rented.items():
+        one = result.placed[i]
         n = len(found.rented_m2)
         tenure = pd.DataFrame(result.planning.manifest["tenure"]).set_index("building_type").loc[list(BUILDING_TYPES)]
         let = one.type_shares(result.planning) @ (1 - tenure["owner_occupied_share"].to_numpy(np.float64))

@@ -29,7 +29,7 @@ from layers.finance import finance, shares
 from layers.findings import document
 from layers.impact import Impact
 from layers.placement import STANDARD, Placement
-from layers.rents import rents, transfers
+from layers.rents import all_rents, rents, transfers
 from layers.scenarios import Feature, Placements, Properties, Scenario, Store, run, standard
 
 DORTMUND = "05913000"
@@ -133,7 +133,7 @@ def test_fair_shares_money_and_payers_add_up(plan: Impact) -> None:
     assert sum(s.t.sum() for s in fair) == pytest.approx(plan.t_saved.sum(), rel=1e-9)
     np.testing.assert_allclose(sum(s.t for s in fair), plan.t_saved.sum(axis=0), rtol=1e-9, atol=1e-9)
     money = finance(plan, fair)
-    cash = money.cash(transfers(plan))
+    cash = money.cash(transfers(plan, all_rents(plan)))
     assert cash.grant_eur.sum() == pytest.approx(0, abs=1e-3)
     assert np.abs(cash.transfer_eur.sum(axis=0)).max() < 1e-3
     np.testing.assert_allclose(cash.net_eur.sum(axis=0), cash.total_eur, rtol=1e-9, atol=1e-3)
@@ -188,6 +188,25 @@ def test_a_warm_rent_neutral_retrofit_leaves_the_warm_rent_as_it_is(catalogue: C
     assert np.nanmax(neutral.change_10_eur_m2) < 0, "prices rise, the levy stays"
     assert (neutral.grant_eur_m2 >= plain.grant_eur_m2 - 1e-9).all()
     assert np.nanmin(plain.co2_landlord_share_before - plain.co2_landlord_share_after) >= 0
+
+
+def test_two_areas_drawn_for_the_same_measure_each_have_their_rents(client: TestClient) -> None:
+    """They differ in nothing but the drawing: would break if placements were told apart by what they compare."""
+
+    def drawn(west: float) -> dict[str, object]:
+        ring = [[west, 51.50], [west + 0.02, 51.50], [west + 0.02, 51.52], [west, 51.52], [west, 51.50]]
+        properties = {"measure": "envelope_deep", "warm_rent_neutral": True, "uptake": 0.2}
+        return {"geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties}
+
+    sent = {"features": [drawn(7.44), drawn(7.47)]}
+    answer = client.post(f"/places/{DORTMUND}/impact", params={"detail": True}, json=sent)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert [r["placement"] for r in body["rents"]] == [0, 1]
+    first, second = (a["grant_eur"] for a in body["money"]["placements"])
+    assert first > 0
+    assert second > 0
+    assert first != second
 
 
 def test_a_users_scenario_is_kept_listed_served_and_deleted(own_client: TestClient) -> None:
