@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from geo.arrays import BoolArray, FloatArray, finite
+from geo.arrays import FloatArray, finite
 from geo.errors import InputError, Problem
 
 
@@ -112,7 +112,8 @@ def kolm_pollak_ede(values: ArrayLike, population: ArrayLike, *, epsilon: float)
     Parameters
     ----------
     values
-        Per-head value of any sign and size; the exponentials are shifted so that none overflows.
+        Per-head value of any sign and size: it is taken in units of the largest, and the exponentials are shifted, so
+        that nothing overflows or vanishes.
     population
         People of each area.
     epsilon
@@ -120,15 +121,19 @@ def kolm_pollak_ede(values: ArrayLike, population: ArrayLike, *, epsilon: float)
     """
     x, w = _pair("values", values, population)
     x, w = x[w > 0], w[w > 0]
+    largest = float(np.abs(x).max())
+    if largest == 0:
+        return 0.0
+    x = x / largest
     mean = float(w @ x)
-    if abs(mean) <= 1e-12 * np.abs(x).max():
-        return mean  # the aversion is scaled by the mean: without one there is none
+    if abs(mean) <= 1e-12:
+        return largest * mean  # the aversion is scaled by the mean: without one there is none
     kappa = epsilon * mean / float(w @ x**2)
     exponent = -kappa * x
     top = exponent.max()
     if np.ptp(exponent) < 1:  # log(1 + tiny) would lose the digits that are left
-        return float(-(top + np.log1p(w @ np.expm1(exponent - top))) / kappa)
-    return float(-(top + np.log(w @ np.exp(exponent - top))) / kappa)
+        return float(-(top + np.log1p(w @ np.expm1(exponent - top))) / kappa * largest)
+    return float(-(top + np.log(w @ np.exp(exponent - top))) / kappa * largest)
 
 
 def ranks(rank_by: ArrayLike, population: ArrayLike) -> FloatArray:
@@ -289,6 +294,34 @@ def shares_by_quantile(
     return np.asarray(total @ parts(population, rank_by, cuts) / total.sum(), dtype=np.float64)
 
 
+def tail_ratio(
+    amount: ArrayLike, population: ArrayLike, rank_by: ArrayLike, *, top: float = 0.2, bottom: float = 0.2
+) -> float:
+    """Share of the amount that goes to the richest part of the population over that of the poorest part.
+
+    Parameters
+    ----------
+    amount, population, rank_by
+        As `shares_by_quantile`.
+    top, bottom
+        Size of the two parts, above 0; together at most the whole population. S80/S20 by default; a tenth and 0.4 give
+        a ratio like Palma's.
+
+    Raises
+    ------
+    InputError
+        The poorest part gets nothing, or loses, so that there is no ratio; parts that overlap.
+    """
+    if not (top > 0 and bottom > 0 and top + bottom <= 1):
+        what = f"{top:g} and {bottom:g} are not two parts of one population"
+        raise InputError(Problem("top, bottom", what, "Give shares above 0 that sum to 1 at most."))
+    low, _, high = shares_by_quantile(amount, population, rank_by, cuts=(0, bottom, 1 - top, 1))
+    if low <= 0:
+        remedy = "Use the concentration index, which needs no share above 0."
+        raise InputError(Problem("amount", "none of it goes to the poorest part", remedy))
+    return float(high / low)
+
+
 def equity_ratio(amount: ArrayLike, population: ArrayLike, low_income: ArrayLike) -> float:
     """Amount per head in low-income areas over amount per head everywhere; above 1 favours them.
 
@@ -310,12 +343,6 @@ def equity_ratio(amount: ArrayLike, population: ArrayLike, low_income: ArrayLike
     return float((total @ share) / total.sum() / poor)
 
 
-def relative_rate(rate: ArrayLike, population: ArrayLike, *, factor: float = 1.25) -> BoolArray:
-    """Flag areas whose deprivation rate is at least `factor` times the mean per person."""
-    values, w = _pair("rate", rate, population)
-    return np.asarray(finite("rate", values, minimum=0) >= factor * (w @ values))
-
-
 def _pair(name: str, values: ArrayLike, population: ArrayLike) -> tuple[FloatArray, FloatArray]:
     w = population_shares(population)
     return finite(name, values, size=w.size), w
@@ -324,7 +351,7 @@ def _pair(name: str, values: ArrayLike, population: ArrayLike) -> tuple[FloatArr
 def _amount(amount_per_head: ArrayLike, population: ArrayLike) -> tuple[FloatArray, FloatArray, float]:
     h, w = _pair("amount_per_head", amount_per_head, population)
     mean = float(w @ h)
-    if mean == 0:
+    if abs(mean) <= 1e-12 * float(w @ np.abs(h)):  # gains and losses that cancel but for rounding
         raise InputError(Problem("amount_per_head", "has a mean of 0", "There is nothing whose distribution to state."))
     return h, w, mean
 
@@ -333,12 +360,13 @@ def _positive(
     name: str, values: ArrayLike, population: ArrayLike, *, strict: bool = True
 ) -> tuple[FloatArray, FloatArray]:
     x, w = _pair("values", values, population)
-    if (x < 0).any() or (strict and (x == 0).any()) or not (w @ x) > 0:
+    mean, lowest = float(w @ x), float(x[w > 0].min())
+    if lowest < 0 or (strict and lowest == 0) or not mean > 0:
         raise InputError(
             Problem(
                 f"values of {name}",
-                f"the index needs {'positive' if strict else 'non-negative'} values, the lowest is {x.min():g}",
+                f"the index needs {'positive' if strict else 'non-negative'} values, the lowest is {lowest:g}",
                 "Use kolm_pollak_ede or the concentration index, which take any sign.",
             )
         )
-    return x, w
+    return np.where(w > 0, x, mean), w  # a value where nobody lives neither counts nor breaks a logarithm
