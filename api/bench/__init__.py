@@ -14,7 +14,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from api.bench import allocate, builds, impact_http, nearest, scenario, shares, synthetic, zonal
+from api.bench import (
+    access,
+    allocate,
+    builds,
+    concentration,
+    cooling,
+    impact_http,
+    moran,
+    nearest,
+    scenario,
+    shares,
+    siting,
+    synthetic,
+    zonal,
+)
 from api.bench.case import Case, measure
 
 # each makes the cases of one id, or rows that it measured itself: for a number of buildings, with a folder for files
@@ -26,6 +40,11 @@ WORK: dict[str, Callable[[int, Path], Iterator[Case | dict[str, Any]]]] = {
     "scenario": scenario.cases,
     "scenario-shares": shares.cases,
     "impact-http": impact_http.rows,
+    "concentration": concentration.cases,
+    "moran": moran.cases,
+    "access": access.cases,
+    "cooling": cooling.cases,
+    "siting": siting.cases,
     "build-city": builds.city,
     "build-region": builds.region,
 }
@@ -44,6 +63,8 @@ LIBRARIES = (
     "rasterstats",
     "dask",
     "polars",
+    "esda",
+    "access",
 )
 
 
