@@ -92,3 +92,7 @@ def _name_what_is_missing(place: Place, found: Imports, figures: Figures) -> Non
         report.missing(place.key, "no inventory: only modelled households, if any", "Add [inventory].")
     if found.streets is None:
         report.missing(place.key, "no streets: transport is spread by area", "Add [[streets]] or [osm].")
+    if found.green is None:
+        report.missing(place.key, "no green areas", "Add [[green]] or [osm], or run `revier fetch`.")
+    if found.trees is None and "canopy" not in found.rasters:
+        report.missing(place.key, "no trees and no canopy: shade is unknown", "Add [[trees]] or [[rasters]].")

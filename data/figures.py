@@ -10,16 +10,19 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from data.errors import TableError
 from data.measures import check_tables
-from data.schema import BUILDING_TYPES, SCHEMAS, SECTORS, check
+from data.schema import BUILDING_TYPES, CURVE_NUMBERS, LAND_COVERS, SCHEMAS, SECTORS, check
 from geo.errors import Problem
 
 BUILT_IN = Path(__file__).parent / "tables"
 CELL_COLUMNS = ("ags", "x_m", "y_m", "quarters", "n_buildings", "age_unknown", "type_unknown")
 CRS_PLACE = "EPSG:25832"
 CRS_CELLS = "EPSG:3035"
+# boundaries are simplified to 60 m
+NEAR_M = 100.0
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def _cross_check(tables: dict[str, pd.DataFrame], cells: pd.DataFrame, boundarie
                         "Add it to sources.csv.",
                     )
                 )
-    for name in ("social_index", "point_sources"):
+    for name in ("social_index", "point_sources", "schools"):
         table = tables[name]
         for row in np.flatnonzero(~table["ags"].isin(known)):
             value = table["ags"].iloc[row]
@@ -165,7 +168,8 @@ def _cross_check(tables: dict[str, pd.DataFrame], cells: pd.DataFrame, boundarie
             problems.append(Problem(file, f"has nothing for {key}", "Make the table with data.make."))
         for key in sorted(keys - known):
             problems.append(Problem(file, f"'{key}' is no municipality", "Add it to municipalities.csv or drop it."))
-    return problems + _check_sectors(tables) + check_tables(tables) + _check_shares(tables) + _check_steps(tables)
+    problems += _check_sectors(tables) + check_tables(tables) + _check_shares(tables) + _check_steps(tables)
+    return problems + _check_schools(tables["schools"], boundaries) + _check_land(tables) + _check_reference(tables)
 
 
 def _check_sectors(tables: dict[str, pd.DataFrame]) -> list[Problem]:
@@ -237,4 +241,50 @@ def _check_steps(tables: dict[str, pd.DataFrame]) -> list[Problem]:
     if not joined or (np.diff(start) <= 0).any():
         what = "steps leave a gap, overlap, or do not go from 0 to any amount"
         problems.append(Problem("co2_cost_split.csv", what, "Start each step where the one before ends."))
+    return problems
+
+
+def _check_schools(schools: pd.DataFrame, boundaries: gpd.GeoDataFrame) -> list[Problem]:
+    """Check that schools lie in their own municipality."""
+    outlines = boundaries.set_index("ags").geometry.reindex(schools["ags"]).to_numpy()
+    away = ~shapely.dwithin(outlines, shapely.points(schools["x_m"], schools["y_m"]), NEAR_M)
+    return [
+        Problem(
+            f"schools.csv, row {row + 2}",
+            f"school {schools['school_id'].iloc[row]} lies outside {schools['ags'].iloc[row]}",
+            f"Correct its coordinates ({CRS_PLACE}) or leave it out.",
+        )
+        for row in np.flatnonzero(away & ~shapely.is_missing(outlines))
+    ]
+
+
+def _check_land(tables: dict[str, pd.DataFrame]) -> list[Problem]:
+    """Every class is there in its place; the heavier the soil, the more rain runs off, unless it cannot seep at all."""
+    classes = tables["biophysical"]
+    problems = []
+    if tuple(classes["class_id"]) != LAND_COVERS:
+        what = "does not hold the classes of LAND_COVERS in their order"
+        problems.append(Problem("biophysical.csv", what, "Rasters hold positions in it: restore the rows."))
+    rise = np.diff(classes[list(CURVE_NUMBERS)].to_numpy(np.float64), axis=1)
+    closed = (classes["sealed_share"] == 1) | (classes["class_id"] == "water")
+    for row in np.flatnonzero((rise < 0).any(axis=1) | ((rise == 0).any(axis=1) & ~closed)):
+        where = f"biophysical.csv, row {row + 2}"
+        problems.append(Problem(where, "curve numbers do not rise from soil A to D", "Correct their order."))
+    runoff = tables["runoff_coefficients"]
+    for row in np.flatnonzero((runoff["low"] > runoff["psi"]) | (runoff["high"] < runoff["psi"])):
+        problems.append(
+            Problem(f"runoff_coefficients.csv, row {row + 2}", "psi lies outside low to high", "Correct it.")
+        )
+    return problems
+
+
+def _check_reference(tables: dict[str, pd.DataFrame]) -> list[Problem]:
+    """Check that a reference level is a value or a lower bound, and that a share is one."""
+    levels = tables["social_reference"]
+    problems = []
+    for row in np.flatnonzero(levels["value"].notna() == levels["low"].notna()):
+        what = "needs either a value or a lower bound"
+        problems.append(Problem(f"social_reference.csv, row {row + 2}", what, "Fill one of the two."))
+    for row in np.flatnonzero((levels["unit"] == "share") & (levels[["value", "low"]].max(axis=1) > 1)):
+        problems.append(Problem(f"social_reference.csv, row {row + 2}", "is a share above 1", "Divide percent by 100."))
     return problems

@@ -10,11 +10,11 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -22,17 +22,24 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
-from data import census, citygml, spreadsheet, vector, vg250
+from data import census, citygml, grounds, indicators, spreadsheet, vector, vg250
 from data.clean import MAX_FOOTPRINT_M2, clean, zoning
 from data.errors import ImportedError
 from data.figures import CRS_CELLS
-from data.inputs import INPUTS
-from data.place import FILE, BoundaryFile, BuildingsFile, File, Place
+from data.inputs import INPUTS, Input
+from data.place import FILE, BoundaryFile, BuildingsFile, File, IndicatorPointsFile, Place, RasterFile
 from data.report import Line, Report
 from geo.errors import Problem, RevierError
 
+if TYPE_CHECKING:
+    from geo.zonal import Raster
+
 OSM_LAYERS = ("buildings", "streets", "landuse", "green", "blue")
+# layers that are cut at the outline, and layers of one point each
+CUT = ("green", "blue", "low_income_areas")
+SINGLE = ("trees", "indicator_points")
 REPORT = "report.json"
+RASTER = "raster_"
 
 
 @dataclass(frozen=True)
@@ -47,12 +54,25 @@ class Imports:
         One frame for each level.
     buildings
         Columns of `INPUTS["buildings"]`, and `data_grade`.
-    streets, landuse, sites, green, blue
-        Columns of `INPUTS`; green and blue as `data.osm` gives them.
+    streets, landuse, sites
+        Columns of `INPUTS`.
+    green, blue
+        Cut at the outline, as `data.osm` gives them: `osm_id`, `kind`, `name`, `public`, `area_m2`. Of the city's own,
+        `public` is nullable: NA is unknown. They may overlap: dissolve before summing.
+    trees
+        One point each: `kind`, `crown_m2` (NaN = unknown), `height_m`, `year_planted`.
+    low_income_areas
+        The city's official ones, cut at the outline: `name`. They may overlap.
+    indicator_points
+        `indicator`, `value`, `size` (NaN = unknown), `name`.
+    rasters
+        By kind, ``"ndvi"``, ``"canopy"``, ``"sealing"`` or ``"land_cover"``; see `data.cover.read`.
     cells
         Its own census, on cells of 200 m; see `data.census.aggregate`.
-    inventory, indicators
-        Tables.
+    inventory
+        Table.
+    indicators
+        One row for each `district`, figures of all files side by side; rates are shares.
     report
         What became of every feature.
     sources
@@ -69,6 +89,10 @@ class Imports:
     sites: gpd.GeoDataFrame | None = None
     green: gpd.GeoDataFrame | None = None
     blue: gpd.GeoDataFrame | None = None
+    trees: gpd.GeoDataFrame | None = None
+    low_income_areas: gpd.GeoDataFrame | None = None
+    indicator_points: gpd.GeoDataFrame | None = None
+    rasters: Mapping[str, Raster] = field(default_factory=dict)
     cells: pd.DataFrame | None = None
     inventory: pd.DataFrame | None = None
     indicators: pd.DataFrame | None = None
@@ -140,11 +164,15 @@ class _Reader:
             districts=tuple(districts),
             buildings=self._buildings(osm.get("buildings")),
             **layers,
-            green=osm.get("green"),
-            blue=osm.get("blue"),
+            green=self._grounds("green", osm.get("green")),
+            blue=self._grounds("blue", osm.get("blue")),
+            trees=self._layer("trees", place.trees, self.outline),
+            low_income_areas=self._layer("low_income_areas", place.low_income_areas, self.outline),
+            indicator_points=self._layer("indicator_points", place.indicator_points, self.outline),
+            rasters=self._rasters(),
             cells=self._try(self._cells) if place.census else None,
-            inventory=self._table("inventory", [place.inventory] if place.inventory else []),
-            indicators=self._table("indicators", place.indicators),
+            inventory=self._table(INPUTS["inventory"], place.inventory),
+            indicators=self._indicators(districts),
             report=self.report,
             sources=tuple(self._sources()),
             hashes={f.file: _sha256(place.folder / f.file) for f in place.files() if (place.folder / f.file).is_file()},
@@ -176,11 +204,7 @@ class _Reader:
         """Read the place's census: cells whose middle lies in it, summed to 200 m."""
         given = self.place.census
         assert given is not None  # noqa: S101 - asked for only then
-        if self.outline is None:
-            raise ImportedError(
-                Problem(self.place.key, "has a census but no outline", "Add [boundary] or [[districts]].")
-            )
-        outline = gpd.GeoSeries([self.outline], crs=self.crs).to_crs(CRS_CELLS).union_all()
+        outline = gpd.GeoSeries([self._needed_outline("a census")], crs=self.crs).to_crs(CRS_CELLS).union_all()
         paths = [self.place.folder / name for name in given.files]
         cells = census.read(
             paths,
@@ -198,6 +222,23 @@ class _Reader:
         self.report.count(where, len(cells), int(inside.sum()))
         return census.aggregate(cells[inside].assign(ags=self.place.key), 2 * given.cell_m)
 
+    def _needed_outline(self, what: str) -> shapely.Geometry:
+        if self.outline is None:
+            problem = Problem(self.place.key, f"has {what} but no outline", "Add [boundary] or [[districts]].")
+            raise ImportedError(problem)
+        return self.outline
+
+    def _rasters(self) -> dict[str, Raster]:
+        there = [raster for raster in self.place.rasters if (self.place.folder / raster.file).is_file()]
+        found = {raster.kind: self._try(partial(self._raster, raster)) for raster in there}
+        return {kind: raster for kind, raster in found.items() if raster is not None}
+
+    def _raster(self, file: RasterFile) -> Raster:
+        from data import cover  # noqa: PLC0415 - rasterio is slow to import and most places need none of it
+
+        outline = self._needed_outline("a raster")
+        return cover.read(self.place.folder / file.file, file, outline, self.crs, report=self.report)
+
     def _read_layer(self, name: str, file: File, outline: shapely.Geometry | None) -> gpd.GeoDataFrame:
         if isinstance(file, BoundaryFile) and file.format == "vg250":
             found = vg250.read(self.place.folder / file.file, [self.place.key], self.place.crs, report=self.report)
@@ -209,8 +250,28 @@ class _Reader:
                 outline=None,
                 report=self.report,
             )
-        raw = _numbered(self._vector(file), INPUTS[name].key, file)
-        return clean(raw, INPUTS[name], where=_where(file), crs=self.crs, outline=outline, report=self.report)
+        where, declared = _where(file), INPUTS[name]
+        if isinstance(file, IndicatorPointsFile):
+            declared = indicators.points_in_file_units(file.indicator, file.scale)
+        raw = _numbered(self._vector(file), declared.key, file)
+        if name in SINGLE:
+            raw = grounds.single_points(raw, where, self.report)
+        frame = clean(raw, declared, where=where, crs=self.crs, outline=outline, report=self.report)
+        if name in CUT:
+            frame = grounds.cut(frame, outline, where=where, report=self.report)
+            return frame[[*(column.name for column in declared.columns), "geometry"]]
+        if name == "trees":
+            return grounds.trees(frame, where, self.report)
+        if isinstance(file, IndicatorPointsFile):
+            known = grounds.with_value(frame, where, self.report)
+            known = known.assign(indicator=file.indicator, value=known["value"] * file.scale)
+            return known[["indicator", "value", "size", "name", "geometry"]]
+        return frame
+
+    def _grounds(self, name: str, from_osm: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
+        """Take the city's own areas where some of them lie in the place, else those of OpenStreetMap."""
+        own = self._layer(name, getattr(self.place, name), self.outline)
+        return from_osm if own is None or own.empty else grounds.grounds(own, name)
 
     def _districts(self) -> list[gpd.GeoDataFrame]:
         levels = []
@@ -315,31 +376,37 @@ class _Reader:
         )
         return frame
 
-    def _table(self, name: str, files: Sequence[File]) -> pd.DataFrame | None:
-        frames = []
-        for file in files:
-            path = self.place.folder / file.file
-            if not path.is_file():
-                continue
-            found = self._try(
-                partial(
-                    spreadsheet.read,
-                    path,
-                    INPUTS[name],
-                    key=INPUTS[name].key,
-                    columns=file.columns or None,
-                    sheet=file.layer,
-                    decimal=file.decimal,
-                    encoding=file.encoding,
-                    report=self.report,
-                )
+    def _table(self, declared: Input, file: File | None) -> pd.DataFrame | None:
+        if file is None or not (self.place.folder / file.file).is_file():
+            return None
+        found = self._try(
+            partial(
+                spreadsheet.read,
+                self.place.folder / file.file,
+                declared,
+                key=declared.key,
+                columns=file.columns or None,
+                sheet=file.layer,
+                decimal=file.decimal,
+                encoding=file.encoding,
+                report=self.report,
             )
-            if found is None:
-                continue
-            table, problems = found
-            self.problems += problems
-            frames.append(table)
-        return pd.concat(frames, ignore_index=True) if frames else None
+        )
+        if found is None:
+            return None
+        table, problems = found
+        self.problems += problems
+        return pd.DataFrame(table)
+
+    def _indicators(self, levels: Sequence[gpd.GeoDataFrame]) -> pd.DataFrame | None:
+        """Read the figures of all files; those of districts that the place does not have are named."""
+        kept = []
+        for file in self.place.indicators:
+            table = self._table(indicators.in_file_units(INPUTS["indicators"], file.scale), file)
+            if table is not None and indicators.KEY in table:
+                fit = partial(indicators.fitted, table, levels, file.scale, where=_where(file), report=self.report)
+                kept.append((_where(file), self._try(fit)))
+        return indicators.merged([(where, table) for where, table in kept if table is not None], self.report)
 
     def _sources(self) -> list[dict[str, Any]]:
         rows = []
@@ -373,6 +440,10 @@ def save(imports: Imports, place: Place, settings: Path, folder: Path) -> None:
             for i, frame in enumerate(frames):
                 if isinstance(frame, pd.DataFrame):
                     frame.to_parquet(staged / f"{item.name}{i if item.name == 'districts' else ''}.parquet")
+        for kind, raster in imports.rasters.items():
+            from data import cover  # noqa: PLC0415 - as above
+
+            cover.save(raster, staged / f"{RASTER}{kind}.npz")
         shutil.copyfile(settings, staged / FILE)
         record = {
             "place": place.key,
@@ -399,6 +470,10 @@ def load(folder: Path) -> Imports | None:
         if path.is_file():
             table = item.name in {"cells", "inventory", "indicators"}
             found[item.name] = pd.read_parquet(path) if table else gpd.read_parquet(path)
+    for path in sorted(folder.glob(f"{RASTER}*.npz")):
+        from data import cover  # noqa: PLC0415 - as above
+
+        found.setdefault("rasters", {})[path.stem.removeprefix(RASTER)] = cover.load(path)
     levels = sorted(folder.glob("districts*.parquet"))
     report = Report(
         [Line(**{**line, "examples": tuple(line["examples"])}) for line in record["report"]["lines"]],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data.schema import BUILDING_TYPES, CARRIERS, Column, texts
+from data.schema import BUILDING_TYPES, CARRIERS, RATES, Column, texts
 
 RESIDENTIAL = "residential"
 UNHEATED = "unheated"
@@ -79,6 +79,19 @@ def choice(name: str, *choices: str, required: bool = False) -> Column:
     return Column(name, "text", required=required, choices=choices)
 
 
+def _label(name: str) -> Column:
+    return Column(name, "text", required=False)
+
+
+GROUND = (_label("kind"), _label("name"), choice("public", "yes", "no", "unknown"))
+INDICATORS = (
+    # every city has its own scale; the higher, the poorer
+    Column("social_index", required=False, low=None),
+    *(optional(name, 0, 1) for name in RATES),
+    optional("median_income_eur_month", 100, 50_000),
+)
+COUNTS = ("residents", "recipients", "students")
+
 INPUTS = {
     "boundary": Input("Outline of the place; from its districts when omitted.", "polygon", "", ()),
     "districts": Input(
@@ -126,6 +139,21 @@ INPUTS = {
             choice("in_balance", "yes", "no", required=True),
         ),
     ),
+    "green": Input("Green areas, instead of OpenStreetMap's; `kind` in its words.", "polygon", "", GROUND),
+    "blue": Input("Water, instead of OpenStreetMap's.", "polygon", "", GROUND),
+    "trees": Input(
+        "Trees, one for each point; the crown by its area or its diameter, if it is known.",
+        "point",
+        "",
+        (
+            _label("kind"),
+            optional("crown_m2", 0.1, 1500),
+            optional("crown_diameter_m", 0.2, 45),
+            optional("height_m", 0.1, 80),
+            optional("year_planted", 1000, 2100),
+        ),
+    ),
+    "low_income_areas": Input("The city's own official low-income areas.", "polygon", "", (_label("name"),)),
     "inventory": Input(
         "The balance by sector, carrier and use; a sector that is not there is missing, not zero.",
         "",
@@ -139,5 +167,17 @@ INPUTS = {
             optional("t_co2e_a", -1e9, 1e9),
         ),
     ),
-    "indicators": Input("Any figures by the key of the districts (text).", "", "district", texts("district")),
+    "indicators": Input(
+        "Figures by the key of the districts (text). Rates are shares; `recipients` and `students` are some of the "
+        "`residents`. Other columns are kept as they are.",
+        "",
+        "district",
+        (*texts("district"), *INDICATORS, *(optional(name, 0, 1e8) for name in COUNTS)),
+    ),
+    "indicator_points": Input(
+        "Points with a value, such as schools with a social index; `size` (pupils, say) is their weight.",
+        "point",
+        "",
+        (_label("name"), Column("value", low=None), optional("size", 0, 1e6)),
+    ),
 }

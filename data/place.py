@@ -18,6 +18,7 @@ from pyproj.exceptions import CRSError
 
 from data.errors import PlaceError, UnknownPlaceError
 from data.figures import CRS_PLACE, Figures
+from data.schema import LAND_COVERS
 from geo.errors import Problem
 
 FOLDER = Path(__file__).parent / "places"
@@ -27,6 +28,15 @@ GRADE_OF = {"citygml": "A", "osm": "B", "vector": "B", "modelled": "D"}
 FORMAT_OF = {".gml": "citygml", ".xml": "citygml", ".osm": "osm", ".pbf": "osm"}
 
 Text = Annotated[str, Field(min_length=1)]
+RasterKind = Literal["ndvi", "canopy", "sealing", "land_cover"]
+Indicator = Literal[
+    "social_index",
+    "sgb2_rate",
+    "minimum_income_rate",
+    "unemployment_rate",
+    "child_poverty_rate",
+    "median_income_eur_month",
+]
 
 
 class _Strict(BaseModel):
@@ -99,6 +109,31 @@ class BuildingsFile(File):
         return self.grade or GRADE_OF[self.kind]
 
 
+class IndicatorsFile(File):
+    """Figures by district; `scale` turns the file's unit into ours, as ``{ sgb2_rate = 0.01 }`` does with percent."""
+
+    scale: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+
+class IndicatorPointsFile(File):
+    """Points with a value of one indicator, in our unit once it is multiplied by `scale`."""
+
+    indicator: Indicator
+    scale: float = Field(1.0, gt=0)
+
+
+class RasterFile(_Strict):
+    """One band: NDVI (-1 to 1), canopy or sealing (shares, 0 to 1 after `scale`), land cover (`classes` by value)."""
+
+    file: Text
+    kind: RasterKind
+    band: int | str = 1
+    scale: float = Field(1.0, gt=0)
+    classes: dict[str, str] = {}
+    year: int | None = Field(None, ge=1900, le=2100)
+    source: Source | None = None
+
+
 class PublishedFigures(_Strict):
     """Published figures of a place that is not in the built-in table."""
 
@@ -152,6 +187,10 @@ class Place(_Strict):
         Levels, the coarsest first.
     osm
         A local OpenStreetMap file: its buildings, streets, land use, green and blue are taken.
+    green, blue, streets, landuse
+        The city's own; each takes the place of OpenStreetMap's.
+    rasters
+        At most one of each kind.
     folder
         What relative file names start from.
     """
@@ -168,10 +207,16 @@ class Place(_Strict):
     streets: tuple[File, ...] = ()
     landuse: tuple[File, ...] = ()
     sites: tuple[File, ...] = ()
+    green: tuple[File, ...] = ()
+    blue: tuple[File, ...] = ()
+    trees: tuple[File, ...] = ()
+    rasters: tuple[RasterFile, ...] = ()
     osm: File | None = None
     census: Census | None = None
     inventory: File | None = None
-    indicators: tuple[File, ...] = ()
+    indicators: tuple[IndicatorsFile, ...] = ()
+    indicator_points: tuple[IndicatorPointsFile, ...] = ()
+    low_income_areas: tuple[File, ...] = ()
     figures: PublishedFigures = PublishedFigures()
     thresholds: Thresholds = Thresholds()
     targets: Targets = Targets()
@@ -206,8 +251,10 @@ class Place(_Strict):
         """All files that the place names."""
         single = [f for f in (self.boundary, self.osm, self.inventory) if f is not None]
         several = [*self.districts, *self.buildings, *self.streets, *self.landuse, *self.sites, *self.indicators]
-        counted = [File(file=name) for name in self.census.files] if self.census else []
-        return [f for f in [*single, *several, *counted] if f.file]
+        several += [*self.green, *self.blue, *self.trees, *self.low_income_areas, *self.indicator_points]
+        others = [File(file=raster.file, source=raster.source) for raster in self.rasters]
+        others += [File(file=name) for name in self.census.files] if self.census else []
+        return [f for f in [*single, *several, *others] if f.file]
 
 
 def load(path: Path, *, data: Path | None = None) -> Place:
@@ -280,6 +327,27 @@ def _check_files(place: Place, where: str) -> list[Problem]:
         if not buildings.file and buildings.kind != "modelled":
             remedy = 'Name it, or use format = "modelled".'
             problems.append(Problem(f"{where}, buildings.{i}.file", "is missing", remedy))
+    return problems + _check_rasters(place, where)
+
+
+def _check_rasters(place: Place, where: str) -> list[Problem]:
+    problems = []
+    kinds = [raster.kind for raster in place.rasters]
+    for i, raster in enumerate(place.rasters):
+        here = f"{where}, rasters.{i}"
+        if raster.kind in kinds[:i]:
+            problems.append(Problem(f"{here}.kind", f"is a second {raster.kind}", "Merge the files (gdalbuildvrt)."))
+        if raster.classes and raster.kind != "land_cover":
+            problems.append(Problem(f"{here}.classes", f"are given for {raster.kind}", "Leave them out."))
+        for value, name in raster.classes.items():
+            try:
+                float(value)
+            except ValueError:
+                problems.append(Problem(f"{here}.classes.{value}", "is no number", "Give values of the raster."))
+            if name and name not in LAND_COVERS:
+                near = get_close_matches(name, LAND_COVERS, n=1)
+                remedy = f"Did you mean {near[0]}?" if near else f"Use one of {', '.join(LAND_COVERS)}."
+                problems.append(Problem(f"{here}.classes.{value}", f"'{name}' is no class", remedy))
     return problems
 
 
@@ -307,6 +375,9 @@ def _known_keys(location: tuple[Any, ...]) -> Iterable[str]:
         "census": Census,
         "districts": DistrictsFile,
         "buildings": BuildingsFile,
+        "indicators": IndicatorsFile,
+        "indicator_points": IndicatorPointsFile,
+        "rasters": RasterFile,
         "figures": PublishedFigures,
         "thresholds": Thresholds,
         "targets": Targets,

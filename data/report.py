@@ -81,6 +81,10 @@ class Report:
             raise AssertionError(message)
         self.counted[where] = (received, kept)
 
+    def joined(self, other: Report) -> Report:
+        """Return the findings of both, these first."""
+        return Report([*self.lines, *other.lines], {**self.counted, **other.counted})
+
     def document(self) -> dict[str, Any]:
         """Give the report as JSON."""
         return {

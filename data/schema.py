@@ -67,6 +67,29 @@ PAYERS = ("owner", "tenant", "household", "city", "state", "utility", "company")
 GAINS = ("owner", "tenant", "occupant", "household", "company", "all")
 PATHS = ("slow", "central", "fast")
 SCENARIOS = ("reference", "climate_plan", "climate_equity")
+# classes of land cover, in the order of biophysical.csv: a raster of land cover holds positions in this tuple
+LAND_COVERS = (
+    "building_roof",
+    "asphalt_road",
+    "paved_yard",
+    "sealed_residential_mix",
+    "garden",
+    "lawn_park",
+    "park_with_trees",
+    "forest",
+    "allotment",
+    "cropland",
+    "meadow",
+    "water",
+    "wasteland_gravel",
+    "railway",
+    "green_roof_ext",
+    "cool_roof",
+)
+# hydrological groups of soil, from sand (A) to clay (D)
+CURVE_NUMBERS = ("cn_a", "cn_b", "cn_c", "cn_d")
+# shares of the residents, 0 to 1
+RATES = ("sgb2_rate", "minimum_income_rate", "unemployment_rate", "child_poverty_rate")
 
 
 @dataclass(frozen=True)
@@ -369,6 +392,49 @@ SCHEMAS = {
             Column("n_schools", "count", low=1),
         ),
         ("ags", "district"),
+    ),
+    "schools": Schema(
+        (
+            *texts("school_id", "ags", "school_type"),
+            Column("pupils", "count", low=1, high=10_000),
+            Column("social_index", "count", low=1, high=9),
+            # in the CRS of places
+            *(Column(name, "count", low=None) for name in ("x_m", "y_m")),
+        ),
+        ("school_id",),
+    ),
+    "social_reference": Schema(
+        (
+            *texts("area_id", "area"),
+            Column("indicator", "text", choices=(*RATES, "poverty_risk_rate", "poverty_line_single_eur_month")),
+            YEAR,
+            # some figures are known by their lower bound only
+            *(Column(name, required=False, high=10_000) for name in ("value", "low")),
+            Column("unit", "text", choices=("share", "EUR/month")),
+            Column("note", "text", required=False),
+        ),
+        ("area_id", "indicator", "year"),
+    ),
+    "biophysical": Schema(
+        (
+            Column("class_id", "text", choices=LAND_COVERS),
+            *texts("name_en", "name_de"),
+            *(Column(name, high=1) for name in ("shade", "albedo")),
+            Column("kc", high=1.5),
+            Column("sealed_share", high=1),
+            Column("green_area", "count", high=1),
+            *(Column(name, low=1, high=100) for name in CURVE_NUMBERS),
+        ),
+        ("class_id",),
+    ),
+    "runoff_coefficients": Schema(
+        (
+            *texts("surface_id", "name_en", "name_de"),
+            Column("psi", high=1),
+            *(Column(name, required=False, high=1) for name in ("low", "high")),
+            Column("note", "text", required=False),
+        ),
+        ("surface_id",),
     ),
 }
 

@@ -32,15 +32,18 @@ from data.place import (
     Census,
     DistrictsFile,
     File,
+    IndicatorPointsFile,
+    IndicatorsFile,
     OwnFigure,
     Place,
     PublishedFigures,
+    RasterFile,
     Source,
     Targets,
     Thresholds,
     places,
 )
-from data.schema import Column
+from data.schema import LAND_COVERS, Column
 from layers import columns
 from layers.build import build
 from layers.planning import RULE_COLUMNS
@@ -65,7 +68,12 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[[districts]]": DistrictsFile,
     "[[buildings]]": BuildingsFile,
     "[census]": Census,
-    "[osm], [[streets]], [[landuse]], [[sites]], [inventory], [[indicators]]": File,
+    "[[rasters]]": RasterFile,
+    "[[indicators]]": IndicatorsFile,
+    "[[indicator_points]]": IndicatorPointsFile,
+    "[osm], [[streets]], [[landuse]], [[sites]], [[green]], [[blue]], [[trees]], [[low_income_areas]], [inventory]": (
+        File
+    ),
     "[….source]": Source,
 }
 BRING = """A place is a `place.toml` and the files that it names, no code. `revier doctor FOLDER` names everything that
@@ -151,6 +159,8 @@ def places_page() -> str:
             if name not in {"members", "folder"}:
                 lines.append(f"| `{name}` | {_kind(setting.annotation)} | {_default(setting)} |")
         lines.append("")
+        if model is RasterFile:
+            lines.append(f"Classes: {', '.join(LAND_COVERS)}; an empty one is no data.\n")
     lines.append("## What files may hold\n")
     for name, declared in INPUTS.items():
         kind = declared.geometry or "table"
@@ -158,15 +168,16 @@ def places_page() -> str:
         if declared.columns:
             lines += ["| column | kind | required | range or values |", "|---|---|---|---|"]
         for column in declared.columns:
-            span = "" if column.kind == "text" else f"{column.low:g} to {_high(column)}"
+            span = "" if column.kind == "text" else _span(column)
             limits = ", ".join(column.choices) or span
             lines.append(f"| `{column.name}` | {column.kind} | {'yes' if column.required else ''} | {limits} |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _high(column: Column) -> str:
-    return "any" if column.high is None else f"{column.high:g}"
+def _span(column: Column) -> str:
+    low, high = ("any" if limit is None else f"{limit:g}" for limit in (column.low, column.high))
+    return "any" if low == high == "any" else f"{low} to {high}"
 
 
 def _kind(annotation: Any) -> str:  # noqa: ANN401 - any type

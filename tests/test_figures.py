@@ -204,3 +204,85 @@ def test_places_are_found_by_key_or_name_and_typos_are_answered_together(figures
         find(["Dortmnd", "99"], known)
     assert len(caught.value.problems) == 2
     assert "Did you mean Dortmund" in str(caught.value)
+
+
+# --- schools, land and reference levels -------------------------------------------------------------------------------
+
+
+def test_schools_have_an_index_and_lie_in_their_municipality(figures: Figures) -> None:
+    schools = figures["schools"]
+    assert len(schools) == 1120
+    assert schools["social_index"].between(1, 9).all()
+    outlines = figures.boundaries.set_index("ags").geometry[schools["ags"]].to_numpy()
+    assert shapely.contains_xy(outlines, schools["x_m"], schools["y_m"]).all()
+    assert schools["licence"].str.contains("dl-de").all()
+    assert schools["licence"].str.contains("ODbL").all(), "the coordinates come from OpenStreetMap"
+    table = figures["social_index"].query("district == ''").set_index("ags")
+    weighted = schools.assign(index_pupils=schools["social_index"] * schools["pupils"]).groupby("ags")
+    mean = weighted["index_pupils"].sum() / weighted["pupils"].sum()
+    # 11 schools have no reliable place and are left out: the means of the other municipalities are the published ones
+    whole = table.index[weighted.size().reindex(table.index) == table["n_schools"]]
+    assert len(whole) == 44
+    assert (mean[whole] - table.loc[whole, "social_index"]).abs().max() < 0.006
+
+
+def test_what_may_not_be_in_the_new_tables_is_named_by_row(broken: Callable[..., Path]) -> None:
+    found = problems(
+        broken(
+            ("schools.csv", 0, "x_m", "280000"),
+            ("schools.csv", 1, "ags", "09162000"),
+            ("biophysical.csv", 5, "cn_b", "30"),
+            ("biophysical.csv", 7, "cn_d", "70"),
+            ("runoff_coefficients.csv", 7, "psi", "0.6"),
+            ("social_reference.csv", 0, "value", "22.1"),
+            ("social_reference.csv", 1, "value", "0.2"),
+        )
+    )
+    for start in (
+        "schools.csv, row 2: school 100014 lies outside 05916000. Correct its coordinates (EPSG:25832)",
+        "schools.csv, row 3, column ags: '09162000' is no municipality",
+        "biophysical.csv, row 7: curve numbers do not rise from soil A to D",
+        "biophysical.csv, row 9: curve numbers do not rise from soil A to D",
+        "runoff_coefficients.csv, row 9: psi lies outside low to high",
+        "social_reference.csv, row 2: is a share above 1. Divide percent by 100.",
+        "social_reference.csv, row 3: needs either a value or a lower bound",
+    ):
+        assert any(line.startswith(start) for line in found), (start, found)
+    assert len(found) == 7
+
+
+def test_figures_out_of_range_and_strange_classes_are_refused(broken: Callable[..., Path]) -> None:
+    found = problems(
+        broken(
+            ("schools.csv", 0, "social_index", "10"),
+            ("schools.csv", 1, "x_m", "7.1"),
+            ("biophysical.csv", 0, "class_id", "roof"),
+            ("biophysical.csv", 1, "sealed_share", "65"),
+            ("biophysical.csv", 2, "cn_a", "0"),
+            ("social_reference.csv", 2, "indicator", "mood"),
+        )
+    )
+    assert [line.split(":")[0] for line in found] == [
+        "schools.csv, row 2, column social_index",
+        "schools.csv, row 3, column x_m",
+        "social_reference.csv, row 4, column indicator",
+        "biophysical.csv, row 2, column class_id",
+        "biophysical.csv, row 3, column sealed_share",
+        "biophysical.csv, row 4, column cn_a",
+    ]
+
+
+def test_classes_of_land_in_another_order_are_refused(broken: Callable[..., Path]) -> None:
+    """Rasters hold positions: with two rows exchanged, forests would be water."""
+    folder = broken()
+    table = pd.read_csv(folder / "biophysical.csv", dtype=str)
+    table.iloc[::-1].to_csv(folder / "biophysical.csv", index=False)
+    assert any("does not hold the classes of LAND_COVERS in their order" in line for line in problems(folder))
+
+
+def test_a_bound_is_not_passed_off_as_a_value(figures: Figures) -> None:
+    """A share "above 17 %" is known by its lower bound only; of "about 1 in 6" no number is made."""
+    table = figures["social_reference"].query("indicator == 'minimum_income_rate'").set_index("area_id")
+    assert table["value"].dropna().to_dict() == {"05513000": 0.221, "05": 0.11}
+    assert table["low"].dropna().to_dict() == dict.fromkeys(("05913000", "05562014", "05113000", "05916000"), 0.17)
+    assert figures["social_reference"]["value"].notna().sum() == 15
