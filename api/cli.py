@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import geopandas as gpd
 import typer
-from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from api import console
-from api.settings import Settings
+from api import console, equity_commands
+from api.equity_commands import placements_of
+from api.terminal import IMPORTED, Data, Home, Json, err, key_of, out, reported, settings
 from data import doctor as doctoring
 from data import figures as built_in
 from data import imports
@@ -27,7 +25,7 @@ from data.figures import Figures
 from data.place import FILE, Place, find, load, with_footprints
 from data.place import places as all_places
 from data.report import Report
-from geo.errors import Problem, RevierError
+from geo.errors import Problem
 from layers import build as building
 from layers.catalogue import Catalogue
 from layers.compare import comparison, tidy, trajectory, write_table
@@ -38,35 +36,11 @@ from layers.planning import FIRST_YEAR, LAST_YEAR
 from layers.release import Release, current
 from layers.scenarios import Feature, Placements, Properties, run
 
-IMPORTED = "imported"
-
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-out = Console()
-err = Console(stderr=True)
+for command in (equity_commands.equity, equity_commands.siting, equity_commands.audit):
+    cli.command()(command)
 
 Places = Annotated[list[str] | None, typer.Argument(help="Keys or names; the whole region when omitted.")]
-Home = Annotated[Path | None, typer.Option("--home", help="Folder of releases (REVIER_HOME).")]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder that file names in a place.toml start from.")]
-Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
-
-
-@contextmanager
-def reported() -> Iterator[None]:
-    """End with exit code 2 and all problems, one a line, when the input can be mended."""
-    try:
-        yield
-    except RevierError as error:
-        lines = [str(p) for p in error.problems] or [str(error)]
-        for line in lines:
-            err.print(f"[red]error[/red] {line}", soft_wrap=True, highlight=False, markup=True)
-        if len(lines) > 1:
-            err.print(f"{len(lines)} problems; nothing was changed.", highlight=False)
-        raise typer.Exit(2) from error
-
-
-def settings(home: Path | None) -> Settings:
-    """Settings with the folder from the command line, if given."""
-    return Settings() if home is None else Settings(home=home)
 
 
 @cli.command()
@@ -248,8 +222,7 @@ def impact(  # noqa: PLR0913, PLR0917 - one option for each property of a placem
     """Impact of a measure, of placements in a file, or of a scenario: tonnes, cost, who pays and who gains."""
     with reported():
         catalogue = Catalogue(current(settings(home).home))
-        known = all_places(built_in.read(), settings(home).home / IMPORTED)
-        key = find([place], known)[0].key
+        key = key_of(place, settings(home).home)
         if (against or table) and not scenario:
             raise PlacementError(Problem("--against, --table", "need a scenario", "Give --scenario, too."))
         if scenario:
@@ -267,28 +240,15 @@ def impact(  # noqa: PLR0913, PLR0917 - one option for each property of a placem
                 priority=priority,
                 name=STANDARD.name if (measure, rule) == (STANDARD.measure, None) else "",
             )
-            sent = _placements(file) if file else Placements(features=[Feature(properties=properties)], path=path)
-            body = document(run(catalogue.planning(key), sent), detail=True)
+            sent = placements_of(file) if file else Placements(features=[Feature(properties=properties)], path=path)
+            social = partial(catalogue.social, key)
+            body = document(run(catalogue.planning(key), sent), detail=True, social=social)
     if as_json:
         typer.echo(json.dumps(body, ensure_ascii=False))
     elif against:
         console.comparison(out, body)
     else:
         console.impact(out, body)
-
-
-def _placements(file: Path) -> Placements:
-    """Read placements from a file; all that is wrong with it at once."""
-    try:
-        return Placements.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise PlacementError(Problem(str(file), f"cannot be read ({error})", "Name a GeoJSON file.")) from error
-    except ValidationError as error:
-        found = [
-            Problem(f"{file}, {'.'.join(map(str, e['loc']))}", e["msg"], "See /docs for what is accepted.")
-            for e in error.errors()
-        ]
-        raise PlacementError(found) from error
 
 
 def _scenario(catalogue: Catalogue, key: str, name: str, against: str | None, table: Path | None) -> dict[str, Any]:
@@ -330,7 +290,7 @@ def map_(
 
     with reported():
         catalogue = Catalogue(current(settings(home).home))
-        key = find([place], all_places(built_in.read(), settings(home).home / IMPORTED))[0].key
+        key = key_of(place, settings(home).home)
         write(catalogue, key, output)
     out.print(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)
 

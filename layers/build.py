@@ -20,6 +20,7 @@ from pyproj import CRS
 
 from data import geoparquet, imports
 from data.cells import Common, common
+from data.environment import DAY_AIR
 from data.factors import Factors, factors
 from data.figures import Figures
 from data.imports import Imports
@@ -33,6 +34,7 @@ from layers import columns
 from layers.columns import Column
 from layers.errors import ReleaseError
 from layers.municipality import Municipality, Table, compute
+from layers.rasters import cog_of_raster
 from layers.release import Release, current, sha256, staging
 
 METHOD_VERSION = "2026.3"
@@ -47,6 +49,18 @@ POTENTIAL = "potential.parquet"
 POTENTIAL_CELLS = "potential_cells.parquet"
 SEGMENTS = "segments.parquet"
 SEGMENTS_CELLS = "segments_cells.parquet"
+ZONES = "zones.parquet"
+ZONES_CELLS = "zones_cells.parquet"
+INDICATORS = "indicators.parquet"
+POINTS = "points.parquet"
+ENVIRONMENT = "environment.parquet"
+# rasters of a place, with unit and what they are
+RASTERS = {
+    DAY_AIR: (
+        "degC",
+        {"title": "Air temperature of a hot day", "status": "modelled by InVEST's equations, 26 degC outside"},
+    )
+}
 FETCHED = ("green", "blue")
 QUERY = "query.json"
 # places computed before the first of them is written: bounds memory, keeps every worker busy
@@ -66,6 +80,9 @@ PLANNING_TABLES = (
     "energy_levies",
     "social_cost",
     "grants",
+    "social_reference",
+    "biophysical",
+    "runoff_coefficients",
 )
 
 Progress = Callable[[str, int, int], None]
@@ -362,9 +379,16 @@ def _store(computed: Municipality, folder: Path) -> None:
         (POTENTIAL_CELLS, computed.potential_cells),
         (SEGMENTS, computed.segments),
         (SEGMENTS_CELLS, computed.segments_cells),
+        (ZONES, computed.zones),
+        (ZONES_CELLS, computed.zones_cells),
+        (INDICATORS, computed.indicators),
+        (POINTS, computed.points),
+        (ENVIRONMENT, computed.environment.cells),
     ):
         if rows is not None:
             pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), folder / name, compression="zstd")
+    for name, raster in computed.environment.rasters.items():
+        (folder / f"{name}.tif").write_bytes(cog_of_raster(raster, name, *RASTERS[name]))
 
 
 def _write(path: Path, table: Table, layout: Sequence[Column]) -> None:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from data.schema import SECTORS
 from geo.appraisal import ACTOR, SOCIETAL
 from geo.arrays import FloatArray
 from geo.cash_flow import PAYERS, CashFlow, funding_gap
-from geo.equity import concentration, equity_ratio, parts
 from geo.parts import DRIVERS as DRIVER_NAMES
+from layers import green_words
 from layers.bills import bill_saved, priced_share
 from layers.columns import IMPACT_YEARS
 from layers.finance import Finance, finance, shares, social_cost_mk3
+from layers.gains import gains, plain
+from layers.greening import FIELDS, greening
 from layers.impact import Impact
 from layers.placement import Placed
 from layers.planning import FIRST_YEAR, LAST_YEAR, PRICE_YEAR, YEARS
 from layers.rents import Rents, all_rents, transfers
+from layers.social import Social
 
 
-def document(result: Impact, *, detail: bool = False, units: bool = False) -> dict[str, Any]:
+def document(
+    result: Impact, *, detail: bool = False, units: bool = False, social: Callable[[], Social] | None = None
+) -> dict[str, Any]:
     """Result as plain data.
 
     Parameters
@@ -35,6 +39,8 @@ def document(result: Impact, *, detail: bool = False, units: bool = False) -> di
         placements.
     units
         With every unit of the stock that is treated.
+    social
+        Gives who lives where, to say what green and blue measures do; not asked for without any.
     """
     plan = result.planning
     without, with_ = np.nansum(result.without, axis=(0, 1)), np.nansum(result.with_, axis=(0, 1))
@@ -77,7 +83,7 @@ def document(result: Impact, *, detail: bool = False, units: bool = False) -> di
             for i, year in enumerate(YEARS)
         ],
         "sectors": _sectors(result),
-        **_equity(result, bill),
+        **gains(result, by_area(result, bill)),
         "not_placed": {
             "eligible_m2": float(plan.withheld_existing_m2.sum()),
             "reason": "Buildings that the census withholds have no place; they are in the emissions but not treated.",
@@ -85,6 +91,8 @@ def document(result: Impact, *, detail: bool = False, units: bool = False) -> di
         "factors": {k: plan.release.manifest["factors"][k] for k in ("value_set", "gas_boundary", "status", "note")},
         "notes": _notes(result),
     }
+    if social is not None and any(one.measure.field in FIELDS for one in result.placed):
+        body["greening"] = green_words.document(greening(result, social()))
     if detail:
         body |= _detail(result)
     if units:
@@ -147,8 +155,8 @@ def _sectors(result: Impact) -> list[dict[str, Any]]:
         without, with_ = result.without[:, s].sum(axis=0), result.with_[:, s].sum(axis=0)
         row: dict[str, Any] = {"sector": sector}
         for i in at:
-            row[f"t_co2e_without_{YEARS[i]}"] = _plain(without[i])
-            row[f"t_co2e_with_{YEARS[i]}"] = _plain(with_[i])
+            row[f"t_co2e_without_{YEARS[i]}"] = plain(without[i])
+            row[f"t_co2e_with_{YEARS[i]}"] = plain(with_[i])
         out.append(row)
     return out
 
@@ -267,15 +275,15 @@ def _account(money: Finance, i: int) -> dict[str, Any]:
         "saving_eur": float(account.saving.sum()),
         "npv_eur": account.npv(),
         "annual_cost_eur_a": account.annual_cost(),
-        "abatement_eur_t_actor": _plain(float(actor.values)),
-        "abatement_eur_t_society": _plain(float(society.values)),
+        "abatement_eur_t_actor": plain(float(actor.values)),
+        "abatement_eur_t_society": plain(float(society.values)),
     }
 
 
 def _rents(result: Impact, found: Rents) -> list[dict[str, Any]]:
     columns = {name: getattr(found, name) for name in Rents.__dataclass_fields__}
     return [
-        {"area_id": area, **{name: _plain(float(values[a])) for name, values in columns.items()}}
+        {"area_id": area, **{name: plain(float(values[a])) for name, values in columns.items()}}
         for a, area in enumerate(result.planning.areas)
         if np.isfinite(found.cost_eur_m2[a])
     ]
@@ -384,74 +392,3 @@ def _notes(result: Impact) -> list[dict[str, str]]:
 
 def _status(one: Placed) -> str:
     return one.measure.figures["invest_eur_unit"].status
-
-
-def _equity(result: Impact, bill: FloatArray) -> dict[str, Any]:
-    """Shares by population quintile of the social index, and per area."""
-    plan = result.planning
-    frame = pd.DataFrame(by_area(result, bill))
-    frame["people"], frame["social_index"] = plan.people_by_area, plan.index_by_area
-    listed = {str(name): [_plain(v) for v in frame[name].tolist()] for name in frame}
-    areas = [{"area_id": area, **{k: v[i] for k, v in listed.items()}} for i, area in enumerate(plan.areas)]
-    known = frame["social_index"].notna() & (frame["people"] > 0)
-    if known.sum() < 5:
-        reason = "Fewer than five areas with a social index: nothing can be said about who gains inside this place."
-        return {"areas": areas, "quintiles": None, "equity": None, "equity_missing": reason}
-    rows = frame[known]
-    people, rank = rows["people"].to_numpy(), -rows["social_index"].to_numpy()
-    fifths = parts(people, rank)
-    amounts = {
-        "invest": rows["invest_eur"],
-        "bill_saving": rows["bill_saving_eur_a"],
-        "treated": rows["treated_m2"],
-        "t_co2e_saved": rows[f"t_co2e_saved_{LAST_YEAR}"],
-    }
-    shares_of = {name: _shares(values.to_numpy(np.float64), fifths) for name, values in amounts.items()}
-    saving = rows["bill_saving_eur_a"].to_numpy()
-    labels = (
-        ("highest burden", "höchste Belastung"),
-        ("second", "zweites"),
-        ("middle", "mittleres"),
-        ("fourth", "viertes"),
-        ("lowest burden", "niedrigste Belastung"),
-    )
-    body: dict[str, Any] = {
-        "areas": areas,
-        "quintiles": [
-            {
-                "quintile": q + 1,
-                "label_en": english,
-                "label_de": german,
-                "people": float(people @ fifths[:, q]),
-                **{f"{name}_share": None if s is None else float(s[q]) for name, s in shares_of.items()},
-                "bill_saving_eur_per_head": float(saving @ fifths[:, q] / (people @ fifths[:, q])),
-            }
-            for q, (english, german) in enumerate(labels)
-        ],
-        "equity": None,
-    }
-    if not saving.sum() > 0:
-        return body | {"equity_missing": "No bill is saved here: there is no benefit to share."}
-    gain = concentration(saving / people, people, rank)
-    poorest = shares_of["bill_saving"]
-    return body | {
-        "equity": {
-            "ranked_by": "school social index 2025/26 of the area, 9 = highest burden",
-            "n_areas": int(known.sum()),
-            "benefit": "bill_saving_eur_a",
-            "low_income_population_share": 0.2,
-            "low_income_benefit_share": None if poorest is None else float(poorest[0]),
-            "equity_ratio": equity_ratio(saving, people, fifths[:, 0]),
-            "concentration_index": gain.index,
-            "concentration_index_se": gain.se_grouped,
-        },
-    }
-
-
-def _shares(values: FloatArray, fifths: FloatArray) -> FloatArray | None:
-    """Share of each fifth; None where there is nothing to share."""
-    return np.asarray(values @ fifths / values.sum()) if values.sum() > 0 else None
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

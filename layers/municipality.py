@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
@@ -14,8 +14,9 @@ from pyproj import CRS
 from data import footprints
 from data.cells import Common
 from data.emissions import OnStock, on_stock, potential
+from data.environment import Environment, environment
 from data.factors import Factors
-from data.figures import Figures
+from data.figures import CRS_PLACE, Figures
 from data.imports import Imports
 from data.inventory import HOUSEHOLDS, Inventory, inventory
 from data.measures import catalogue, with_overrides
@@ -32,6 +33,10 @@ from geo.equity import parts
 from geo.heat import specific_heat
 
 LETTERS = "ABCD"
+# schools across the border are the surroundings of those who live beside it
+AROUND_M = 3_000
+SCHOOL_INDEX = "social_index"
+LAND_HA = ("forest_ha", "wood_ha", "agriculture_ha", "water_ha")
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,15 @@ class Municipality:
         What measures act on, by stock unit and by cell, the withheld buildings as the last row.
     segments, segments_cells
         Living area by unit and archetype, and by cell and archetype.
+    zones, zones_cells
+        Corner of the census cell (`x_m`, `y_m`, EPSG:3035) and position of the district on each level (`zone_0`, …) of
+        each unit and cell, and `official_share`: how far it lies in the city's own low-income areas.
+    indicators
+        Published social figures by level and district.
+    points
+        Schools with their social index in and around the place, or the city's own points; None where none are known.
+    environment
+        What surrounds people on the grid of 200 m.
     entry
         How the manifest describes the place.
     """
@@ -78,6 +92,11 @@ class Municipality:
     potential_cells: pd.DataFrame | None
     segments: pd.DataFrame
     segments_cells: pd.DataFrame | None
+    zones: pd.DataFrame
+    zones_cells: pd.DataFrame | None
+    indicators: pd.DataFrame
+    points: pd.DataFrame | None
+    environment: Environment
     entry: dict[str, Any]
 
 
@@ -117,6 +136,9 @@ def compute(place: Place, figures: Figures, ef: Factors, shared: Common, imports
     coarse = _cells(table, units) if (units.units["use"] != CELL).any() else None
     acts = potential(allocated)
     own = bool(place.districts)
+    at = _zones(units, zoned, imports)
+    surroundings = environment(place, imports, figures, units.units, units.shapes, outline)
+    imports = replace(imports, report=imports.report.joined(surroundings.report))
     return Municipality(
         stock=Table(table, units.shapes),
         cells=None if coarse is None else coarse[0],
@@ -135,7 +157,14 @@ def compute(place: Place, figures: Figures, ef: Factors, shared: Common, imports
         potential_cells=None if coarse is None else _sums(acts, units.segments.by_age(USEFUL).sum(axis=1), coarse[1]),
         segments=units.segments.frame(),
         segments_cells=None if coarse is None else units.segments.grouped(coarse[1], len(coarse[0].rows)).frame(),
+        zones=at,
+        zones_cells=None if coarse is None else _zones_of_cells(at, units, coarse[1]),
+        indicators=pd.concat([_indicators(zones, i) for i, zones in enumerate(levels)], ignore_index=True),
+        points=_points(place, figures, imports, outline),
+        environment=surroundings,
         entry=_entry(place, balance, units, allocated, imports, built_in=town is not None)
+        | {"social_index": _published_index(place, figures)}
+        | {"surroundings": [str(c) for c in surroundings.cells.columns if surroundings.cells[c].notna().any()]}
         | {"history": _history(place, figures), "own_figures": _own_figures(place, figures)}
         | {"missing": _missing(place, balance, units, spots, ranked=bool(levels[0]["social_index"].notna().any()))},
     )
@@ -162,9 +191,11 @@ def _outline(place: Place, figures: Figures, imports: Imports, units: Stock) -> 
 def _levels(place: Place, figures: Figures, imports: Imports, outline: shapely.Geometry) -> list[gpd.GeoDataFrame]:
     """Districts of each level with their `area_id` and `social_index`; the place itself where it has none."""
     rows = figures["social_index"]
-    index = rows[rows["ags"] == place.key].set_index("district")["social_index"]
-    if imports.indicators is not None and "social_index" in imports.indicators:
-        index = imports.indicators.set_index("district")["social_index"].astype(float)
+    known = rows[rows["ags"] == place.key].set_index("district")[["social_index"]]
+    if imports.indicators is not None:
+        brought = imports.indicators.set_index("district").select_dtypes("number").astype(float)
+        known = brought if "social_index" in brought else brought.join(known, how="outer")
+    known = known[~known.index.duplicated()]
     frames = [frame[["district", "name", "geometry"]].copy() for frame in imports.districts]
     if not frames:
         whole = {"district": [""], "name": [place.name]}
@@ -172,8 +203,76 @@ def _levels(place: Place, figures: Figures, imports: Imports, outline: shapely.G
     for frame in frames:
         frame.insert(0, "ags", place.key)
         frame["area_id"] = [f"{place.key}.{d}" if d else place.key for d in frame["district"]]
-        frame["social_index"] = frame["district"].map(index[~index.index.duplicated()]).to_numpy(np.float64)
+        frame["social_index"] = np.nan
+        for name in known.columns:
+            frame[name] = frame["district"].map(known[name]).to_numpy(np.float64)
     return frames
+
+
+def _zones(units: Stock, zoned: list[Zoned], imports: Imports) -> pd.DataFrame:
+    """Census cell and district of each unit on each level."""
+    out = units.units[["x_m", "y_m"]].astype(np.int64)
+    for i, found in enumerate(zoned):
+        out[f"zone_{i}"] = found.of_unit.astype(np.int64)
+    areas = imports.low_income_areas
+    out["official_share"] = np.nan
+    if areas is not None and len(areas):
+        outlines = units.shapes.to_shapely()
+        inside = shapely.union_all(areas.geometry.to_numpy())
+        shapely.prepare(inside)
+        share = shapely.contains_properly(inside, outlines).astype(np.float64)
+        cut = np.flatnonzero((share == 0) & shapely.intersects(inside, outlines))
+        share[cut] = shapely.area(shapely.intersection(outlines[cut], inside)) / shapely.area(outlines[cut])
+        out["official_share"] = share
+    return out
+
+
+def _zones_of_cells(zones: pd.DataFrame, units: Stock, cell: np.ndarray) -> pd.DataFrame:
+    """District that most of a cell's living area is in; the official share by people."""
+    order = units.units["living_area_m2"].to_numpy().argsort(kind="stable")[::-1]
+    first = pd.Series(order).groupby(cell[order], sort=True).first().to_numpy()
+    out = zones.iloc[first].reset_index(drop=True)
+    people = units.units["people"].fillna(0).to_numpy(np.float64)
+    n = len(out)
+    inside, total = sum_by(cell, people * zones["official_share"].to_numpy(), n), sum_by(cell, people, n)
+    out["official_share"] = np.divide(inside, total, out=out["official_share"].to_numpy().copy(), where=total > 0)
+    return out
+
+
+def _indicators(zones: gpd.GeoDataFrame, level: int) -> pd.DataFrame:
+    """Published social figures of one level."""
+    table = pd.DataFrame(zones.drop(columns=["geometry", "people", "low_income_share"]))
+    table.insert(0, "level", level)
+    return table
+
+
+def _points(place: Place, figures: Figures, imports: Imports, outline: shapely.Geometry) -> pd.DataFrame | None:
+    """Primary schools with a social index in the place and around it, in its CRS, or the city's own points.
+
+    A primary school takes the children who live around it; others draw from all over the city.
+    """
+    own = imports.indicator_points
+    if own is not None and (own["indicator"] == SCHOOL_INDEX).any():
+        own = own[own["indicator"] == SCHOOL_INDEX]
+        xy = shapely.get_coordinates(own.geometry.to_numpy())
+        size = own["size"].fillna(own["size"].median()).fillna(1.0)
+        return pd.DataFrame({"x_m": xy[:, 0], "y_m": xy[:, 1], "value": own["value"].to_numpy(), "size": size})
+    schools = figures["schools"]
+    schools = schools[schools["school_type"] == "Grundschule"]
+    shapes = gpd.points_from_xy(schools["x_m"], schools["y_m"], crs=CRS_PLACE).to_crs(place.crs)
+    near = shapely.dwithin(outline, np.asarray(shapes), AROUND_M)
+    if not near.any():
+        return None
+    xy = shapely.get_coordinates(np.asarray(shapes)[near])
+    found = schools[near]
+    return pd.DataFrame(
+        {
+            "x_m": xy[:, 0],
+            "y_m": xy[:, 1],
+            "value": found["social_index"].to_numpy(np.float64),
+            "size": found["pupils"].to_numpy(np.float64),
+        }
+    )
 
 
 def _detail(zones: gpd.GeoDataFrame, found: Zoned, level: int) -> pd.DataFrame:
@@ -441,17 +540,17 @@ def _totals(place: Place, town: pd.Series | None, balance: Inventory, zoned: Zon
             "share_district_heating": town["dwellings_district_heating"] / town["dwellings"],
             "green_share": (town["forest_ha"] + town["wood_ha"] + town["agriculture_ha"]) / area_ha,
             "blue_share": town["water_ha"] / area_ha,
+            **{name: float(town[name]) for name in LAND_HA},
         }
     else:
         shares = ("share_dwellings_until_1918", "share_district_heating", "green_share", "blue_share", "area_km2")
         names = ("population", "n_buildings", "dwellings", "living_area_m2")
-        published |= dict.fromkeys(shares, np.nan)
+        published |= dict.fromkeys((*shares, *LAND_HA), np.nan)
         published |= {n: np.nan if getattr(stated, n) is None else getattr(stated, n) for n in names}
     people = float(published["population"])
     sites = figures["point_sources"]
     sites = sites[sites["ags"] == place.key]
-    rows = figures["social_index"]
-    index = rows.loc[(rows["ags"] == place.key) & (rows["district"] == ""), "social_index"].to_numpy()
+    index = _published_index(place, figures)
     return pd.DataFrame(
         [
             published
@@ -465,12 +564,19 @@ def _totals(place: Place, town: pd.Series | None, balance: Inventory, zoned: Zon
                 "t_co2_ets": float(sites["t_co2"].sum()) if len(sites) else np.nan,
                 "inventory_year": balance.year,
                 "inventory_edition": balance.edition,
-                "social_index": float(index[0]) if len(index) else np.nan,
+                "social_index": np.nan if index is None else index,
                 "low_income_share": np.nan,  # a rank among all municipalities of a region, known there only
                 "data_grade": balance.grade,
             }
         ]
     )
+
+
+def _published_index(place: Place, figures: Figures) -> float | None:
+    """School social index of the municipality as a whole."""
+    rows = figures["social_index"]
+    index = rows.loc[(rows["ags"] == place.key) & (rows["district"] == ""), "social_index"].to_numpy()
+    return float(index[0]) if len(index) else None
 
 
 def _plain(value: float) -> float | None:

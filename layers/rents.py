@@ -93,11 +93,13 @@ def rents(result: Impact, position: int) -> Rents:
     started = int(np.argmax(one.reached > 0)) if (one.reached > 0).any() else 0
     alone = bill_saved(result, frozenset({position}))
     reached = one.amounts(np.ones(len(area)), area, n)
+    # a district whose turn comes late has its first year late
+    first_year = np.argmax(reached > 0, axis=1)
 
     def saving(year: int) -> FloatArray:
-        at = min(started + year, alone.shape[1] - 1)
-        done = reached[:, at]
-        spread = np.divide(alone[:, at] / 12, done, out=np.full(n, np.nan), where=done > 0)
+        at = np.minimum(first_year + year, alone.shape[1] - 1)
+        done = reached[np.arange(n), at]
+        spread = np.divide(alone[np.arange(n), at] / 12, done, out=np.full(n, np.nan), where=done > 0)
         return np.asarray(spread, dtype=np.float64)
 
     rows = np.flatnonzero(known & np.isfinite(rent) & np.isfinite(saving(0)))

@@ -27,7 +27,7 @@ from geo.errors import InputError, Problem
 from layers.eligibility import eligible_by_unit
 from layers.errors import PlacementError, UnknownScenarioError
 from layers.impact import CENTRAL, Impact, Outside, impact
-from layers.placement import STANDARD, Placement
+from layers.placement import STANDARD, Placement, Shape
 from layers.planning import FIRST_YEAR, LAST_YEAR, Planning
 
 ID = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -150,19 +150,25 @@ def _placement(planning: Planning, i: int, feature: Feature, problems: list[Prob
     values |= {name: tuple(values[name]) for name in ("districts", "units")}
     if feature.geometry is None:
         return Placement(**values)
-    where = f"placement {i}, geometry"
+    shape = to_place(planning, feature.geometry, f"placement {i}, geometry", problems)
+    return Placement(**values) if shape is None else Placement(**values, geometry=shape)
+
+
+def to_place(planning: Planning, geometry: dict[str, Any] | None, where: str, problems: list[Problem]) -> Shape | None:
+    """Turn a GeoJSON geometry (WGS 84) into a shape in the place's CRS; None, and a problem more, where it is none."""
     project = Transformer.from_crs("OGC:CRS84", planning.shapes.crs, always_xy=True)
     try:
-        shape = shapely.from_geojson(orjson.dumps(feature.geometry))
+        shape = shapely.from_geojson(orjson.dumps(geometry))
         shape = shapely.transform(shape, lambda xy: np.column_stack(project.transform(xy[:, 0], xy[:, 1])))
     except (shapely.errors.ShapelyError, ValueError, TypeError) as error:
         problems.append(Problem(where, f"is no GeoJSON ({error})", "Draw a polygon."))
-        return Placement(**values)
+        return None
     if not np.isfinite(shapely.get_coordinates(shape)).all():
         what = "lies outside of what the place's CRS can show"
         problems.append(Problem(where, what, "Give longitude, then latitude."))
-        return Placement(**values)
-    return Placement(**values, geometry=shape)
+        return None
+    found: Shape = shape
+    return found
 
 
 def run(planning: Planning, body: Placements) -> Impact:

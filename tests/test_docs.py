@@ -11,9 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 import api
 import geo
@@ -69,19 +67,6 @@ def test_the_makefile_s_lock_covers_what_is_declared() -> None:
     for requirement in declared:
         name = re.split(r"[<>=]", requirement)[0]
         assert re.search(rf"^{name}==", locked, re.MULTILINE), f"{name} is not locked: run `make lock`"
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the notebook client's own libraries
-def test_the_notebook_runs_and_answers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REVIER_HOME", str(home))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    text = (ROOT / "notebooks" / "who_benefits.ipynb").read_text(encoding="utf-8")
-    notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call] # nbformat has no types
-    assert not any(cell.get("outputs") for cell in notebook.cells), "commit notebooks without outputs"
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    text = json.dumps(notebook["cells"])
-    assert "equity_ratio" in text
-    assert "Innenstadt-Nord" in text
 
 
 def test_the_wheel_holds_the_packages_and_their_data(tmp_path: Path) -> None:

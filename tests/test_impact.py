@@ -20,6 +20,7 @@ from layers.impact import Impact, Outside, impact
 from layers.placement import STANDARD, Placement
 from layers.placing import place
 from layers.planning import FROZEN, LAST_YEAR, YEARS, Planning
+from layers.rents import all_rents, transfers
 
 
 @pytest.fixture(scope="module")
@@ -372,3 +373,14 @@ def test_the_document_is_json_and_says_how_sure_it_is(standard: Impact) -> None:
     assert any("recalled, not seen" in note["en"] for note in body["notes"])
     assert all(note["de"] and note["de"] != note["en"] for note in body["notes"])
     assert body["not_placed"]["eligible_m2"] > 0
+
+
+def test_every_treated_district_has_its_rents_whenever_its_turn_comes(catalogue: Catalogue) -> None:
+    """Worst first reaches some districts years after others: their tenants' levy must not be missing, nor zero."""
+    planning = catalogue.planning("05913000")
+    result = impact(planning, [replace(STANDARD, priority="worst_first")])
+    found = all_rents(result)[0]
+    treated = np.bincount(planning.heat.area, result.placed[0].eligible * result.placed[0].final, len(planning.areas))
+    assert np.isfinite(found.levy_eur_m2[treated > 1]).all()
+    assert (found.levy_eur_m2[treated > 1] > 0).all()
+    assert sum(np.sum(t.eur) for t in transfers(result, {0: found}) if t.name.startswith("levy")) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Annotated, Literal
 
 import pyarrow.csv as pc
@@ -46,7 +47,9 @@ def post_impact(
 
     Without a body, the standard programme: retrofit of what was built until 1918, in the whole place.
     """
-    return responses.json(document(run(catalogue.planning(key), placements), detail=detail, units=units))
+    result = run(catalogue.planning(key), placements)
+    social = partial(catalogue.social, key)
+    return responses.json(document(result, detail=detail, units=units, social=social))
 
 
 @router.get("/{key}/scenarios", summary="Scenarios of a place")
@@ -114,7 +117,8 @@ def scenario_impact(
     units: Units = False,  # noqa: FBT002 - a query parameter
 ) -> Response:
     """Return what its placements do together, as for `POST /places/{key}/impact`."""
-    return responses.json(document(catalogue.run(key, name), detail=detail, units=units), etag)
+    social = partial(catalogue.social, key)
+    return responses.json(document(catalogue.run(key, name), detail=detail, units=units, social=social), etag)
 
 
 @router.get("/{key}/scenarios/{name}/compare", summary="Compare two scenarios")
