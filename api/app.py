@@ -11,12 +11,12 @@ from pathlib import Path
 
 from fastapi import Depends, FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from api import __version__, errors
 from api.deps import Served, strict_query
-from api.routes import collections, landing, measures, pages, places, tiles
+from api.routes import collections, equity, landing, measures, pages, places, rasters, tiles
 from api.settings import Settings
 from geo.errors import RevierError
 from layers import assets
@@ -68,11 +68,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.served = served
     errors.install(app)
-    for module in (landing, collections, tiles, places, measures, pages):
+    for module in (landing, collections, tiles, rasters, places, equity, measures, pages):
         app.include_router(module.router, dependencies=[Depends(strict_query)])
     app.mount("/static/vendor", StaticFiles(directory=assets.VENDOR, check_dir=False), name="vendor")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    plain = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/tiff")
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=plain)
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
     app.middleware("http")(_secure)
     return app

@@ -45,6 +45,7 @@ from data.place import (
 )
 from data.schema import LAND_COVERS, Column
 from layers import columns
+from layers import theme_columns as themes
 from layers.build import build
 from layers.planning import RULE_COLUMNS
 
@@ -54,7 +55,18 @@ THEMES = {
     "{place}.districts": ("Districts of a municipality; further levels are `districts-{level}`", columns.DISTRICTS),
     "{place}.stock": ("Building stock: footprints, and census cells of 200 m for what has none", columns.STOCK),
     "{place}.cells": ("The same on census cells, where the stock has footprints", columns.CELLS),
-    "{place}.green, {place}.blue": ("Green and blue areas, after `revier fetch`", columns.OSM),
+    "{place}.green, {place}.blue": ("Green and blue areas, once fetched or brought", columns.OSM),
+    "{place}.green": ("Published totals of the municipality, where no single areas are known", themes.GREEN_TOTALS),
+    "{place}.blue": ("The same of water", themes.BLUE_TOTALS),
+    "{place}.access": ("Green and water within reach, on cells of 200 m, where any is known", themes.ACCESS),
+    "{place}.heat": ("Warm and cool air on cells of 200 m, also where nobody lives", themes.HEAT),
+    "{place}.low_income": ("Who lives where, by all definitions of low income", themes.LOW_INCOME),
+    "{place}.priority": (
+        "High need and low supply of cool nights and green",
+        (*themes.PRIORITY, *themes.PRIORITY_GREEN),
+    ),
+    "{place}.benefits.{scenario}": ("What homes get from a scenario, and clusters of need against it", themes.BENEFITS),
+    "{place}.priority.{scenario}": ("High need, and little of a scenario's benefit", themes.PRIORITY_BENEFIT),
     "{place}.{stock, cells}.{scenario}": ("Result of a scenario on the stock, besides keys and people", columns.IMPACT),
     "{place}.{districts, municipalities}.{scenario}": ("The same by area, all sectors", columns.IMPACT_AREAS),
 }

@@ -11,17 +11,20 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyproj import CRS
 
 from data import geoparquet
 from data.measures import Measure, with_overrides
 from data.schema import SCENARIOS
 from geo.arrays import FloatArray, sum_by
 from geo.columns import concatenate
+from geo.cooling import exposed_people
 from geo.equity import parts
 from geo.errors import Problem
-from layers import build, columns
+from layers import build, columns, theme_layers
 from layers.columns import Column
 from layers.errors import UnknownCollectionError
 from layers.findings import by_area, by_unit
@@ -31,6 +34,9 @@ from layers.planning import Areas, Member, Planning, planning
 from layers.release import Release
 from layers.scenarios import NAMES as STANDARD_NAMES
 from layers.scenarios import Scenario, Store, run, standard
+from layers.social import Social
+from layers.social_sources import SCHOOLS, Sources, sources_of
+from layers.theme_layers import OF_SCENARIO
 
 MODEL = ("tabula", "ageb-2021", "bisko-recalled")
 CENSUS = ("zensus2011", "localzero-ruhr", "school-social-index", *MODEL)
@@ -92,6 +98,14 @@ def _not_brought(entry: dict[str, Any]) -> str:
     return f"Not brought: {'; '.join(lacking)}." if lacking else ""
 
 
+def _exposed(warm_k: FloatArray, people: FloatArray) -> FloatArray:
+    """1 for the cells warmer than 80 % of all, 0 for the others; NaN where it is not known."""
+    known = np.isfinite(warm_k)
+    if not known.any():
+        return np.full(len(warm_k), np.nan)
+    return np.where(known, (warm_k > exposed_people(warm_k, people).threshold_k).astype(float), np.nan)
+
+
 class Catalogue:
     """Collections of one release.
 
@@ -107,6 +121,7 @@ class Catalogue:
         self.store = Store(release.folder.parents[1])
         self._impacts: dict[tuple[str, bool, str], Impact] = {}
         self._layers: dict[str, Layer] = {}
+        self._surroundings: dict[str, pd.DataFrame] = {}
         self._planning: dict[tuple[str, bool], Planning] = {}
         self._lock = threading.RLock()
         self._recipes = self._list()
@@ -126,7 +141,7 @@ class Catalogue:
             f"{key}.{theme}.{name}": partial(self._scenario, key, theme, name)
             for key in self.release.places
             for name in self.store.names(key)
-            for theme in self._planned(key)
+            for theme in (*self._planned(key), *(OF_SCENARIO if self.acts(key) else ()))
         }
 
     def __contains__(self, collection: object) -> bool:
@@ -227,6 +242,74 @@ class Catalogue:
         measures = with_overrides(measures, self.release.places[place].get("own_figures", []), f"{place}, measures")
         return planning(place, self.release, self.layer(base), areas, members, measures)
 
+    def social(self, place: str, indicator: str = SCHOOLS, *, coarse: bool = False) -> Social:
+        """Return who lives where in a place, by an indicator of low income.
+
+        Raises
+        ------
+        UnknownCollectionError
+            No place of the release has this key, or nothing is known of its buildings.
+        InputError
+            The place does not have this indicator.
+        """
+        plan = self.planning(place, coarse=coarse)
+        return plan.remembered(
+            ("social", indicator), lambda: Social(self._social_sources(plan, coarse=coarse), indicator)
+        )
+
+    def _social_sources(self, plan: Planning, *, coarse: bool) -> Sources:
+        def make() -> Sources:
+            zones, indicators, points = [], [], []
+            fine = not coarse and self.release.places[plan.place]["kind"] != "region"
+            for key in self._members(plan.place):
+                cells = self.release.file(key, build.ZONES_CELLS)
+                zones.append(
+                    pq.read_table(self.release.file(key, build.ZONES) if fine or not cells.is_file() else cells)
+                )
+                indicators.append(pq.read_table(self.release.file(key, build.INDICATORS)))
+                file = self.release.file(key, build.POINTS)
+                points += [pq.read_table(file)] if file.is_file() else []
+            return sources_of(plan, zones, indicators, points)
+
+        return plan.remembered("social sources", make)
+
+    def acts(self, place: str) -> bool:
+        """Whether measures have something to act on in a place."""
+        entry = self.release.places[place]
+        return entry["kind"] == "region" or entry["calibration"] is not None
+
+    def has(self, place: str, file: str) -> bool:
+        """Whether the release holds a file for all municipalities of a place."""
+        return all(self.release.file(key, file).is_file() for key in self._members(place))
+
+    def told(self, place: str) -> set[str]:
+        """Columns of the surroundings that any municipality of a place tells."""
+        return {c for key in self._members(place) for c in self.release.places[key].get("surroundings", [])}
+
+    def knows_land(self, place: str) -> bool:
+        """Whether the land use of a place is published."""
+        return all(self.release.places[key].get("built_in") for key in self._members(place))
+
+    def cells(self, place: str) -> Layer:
+        """Census cells of a place."""
+        return self.layer(f"{place}.cells" if f"{place}.cells" in self._recipes else f"{place}.stock")
+
+    def crs(self, place: str) -> CRS:
+        """Return the reference system of a place, that of its members for a region."""
+        return CRS.from_user_input(self.release.places[self._members(place)[0]]["crs"])
+
+    def surroundings(self, place: str) -> pd.DataFrame:
+        """What surrounds people by cell of 200 m; see `data.environment`."""
+        with self._lock:
+            if place not in self._surroundings:
+                files = [(key, self.release.file(key, build.ENVIRONMENT)) for key in self._members(place)]
+                tables = [pq.read_table(file).to_pandas().assign(ags=key) for key, file in files]
+                table = pd.concat(tables, ignore_index=True)
+                warm = table["night_anomaly_k"].to_numpy(np.float64)
+                people = np.nan_to_num(table["people"].to_numpy(np.float64))
+                self._surroundings[place] = table.assign(exposed=_exposed(warm, people))
+            return self._surroundings[place]
+
     def _members(self, place: str) -> list[str]:
         members: list[str] = self.release.places[place].get("members", [place])
         return members
@@ -249,6 +332,11 @@ class Catalogue:
                 if acts and theme in {"municipalities", "districts", "stock", "cells"}:
                     for name in SCENARIOS:
                         recipes[f"{key}.{theme}.{name}"] = partial(self._scenario, key, theme, name)
+            for theme, recipe in theme_layers.of_place(self, key).items():
+                recipes[f"{key}.{theme}"] = recipe
+            for theme in OF_SCENARIO if acts else ():
+                for name in SCENARIOS:
+                    recipes[f"{key}.{theme}.{name}"] = partial(self._scenario, key, theme, name)
             for theme in build.FETCHED:
                 if self.release.file(key, f"{theme}.parquet").is_file():
                     recipes[f"{key}.{theme}"] = partial(self._osm, key, theme)
@@ -371,6 +459,8 @@ class Catalogue:
 
     def _scenario(self, key: str, theme: str, name: str) -> Layer:
         """Result of a scenario on the layer of a theme, one column for each target year."""
+        if theme in OF_SCENARIO:
+            return theme_layers.of_scenario(self, key, theme, name)
         base = self.layer(f"{key}.{theme}")
         kept = tuple(c for c in base.columns if c.name in KEPT_IN_SCENARIO)
         on_units = theme in {"stock", "cells"}

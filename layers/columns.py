@@ -154,6 +154,10 @@ MUNICIPALITIES = (
         "green_share", "0-1", "Share of forest, wood and farmland", "Anteil Wald, Gehölz, Landwirtschaft", "derived"
     ),
     Column("blue_share", "0-1", "Share of water", "Anteil Wasserfläche", "derived"),
+    Column("forest_ha", "ha, 2021", "Forest", "Wald"),
+    Column("wood_ha", "ha, 2021", "Wood", "Gehölz"),
+    Column("agriculture_ha", "ha, 2021", "Farmland", "Landwirtschaft"),
+    Column("water_ha", "ha, 2021", "Water", "Wasserfläche"),
     Column("pv_kw", "kW", "Photovoltaics installed", "Photovoltaik installiert"),
     *SECTOR_COLUMNS,
     PLACED,

@@ -19,10 +19,10 @@ from data import osm
 from data.errors import FetchError
 from geo.errors import Problem
 from layers.catalogue import Catalogue
-from layers.export import raster
 from layers.findings import document
 from layers.impact import impact
 from layers.placement import STANDARD
+from layers.rasters import raster
 from layers.release import current
 
 run = CliRunner()
@@ -140,14 +140,14 @@ def test_a_raster_sums_to_the_stock_and_lies_in_place(home: Path, tmp_path: Path
         at = np.array([v[0] for v in file.sample(zip(points.x, points.y, strict=True))])
     whole = np.array([("." not in name) for name in layer.table["unit_id"].to_pylist()[:500]])
     assert at[whole] == pytest.approx(layer.column("n_buildings")[:500][whole], rel=1e-6)
-    exact, _, _ = raster(layer, "n_buildings")
+    exact = raster(layer, "n_buildings").values
     assert np.nansum(exact) == pytest.approx(layer.column("n_buildings").sum(), rel=1e-12)
 
 
 def test_what_cannot_be_exported_is_refused_with_the_choices(home: Path, tmp_path: Path) -> None:
     for extra, says in (
         (["--format", "shp"], "Use one of gpkg, fgb, geojson, csv, parquet, tif"),
-        (["--format", "tif", "--column", "heat_kwh_m2a"], "cannot be put on a raster"),
+        (["--format", "tif", "--column", "data_grade"], "cannot be put on a raster"),
     ):
         command = ["export", "05913000.cells", "--home", str(home), "--output", str(tmp_path / "x"), *extra]
         result = run.invoke(cli, command, env={"COLUMNS": "300"})

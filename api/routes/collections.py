@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api import responses
 from api.deps import BaseUrl, BBox, CatalogueDep, ETag, WantsHtml
 from api.responses import link
+from api.routes import rasters
 from geo.errors import Problem
 from layers import features
 from layers.catalogue import Catalogue
@@ -48,6 +49,7 @@ def describe(catalogue: Catalogue, layer: Layer, base: str) -> dict[str, Any]:
             link(f"{url}/items?f=html", "items", "text/html", "Features for people"),
             link(f"{url}/tiles/WebMercatorQuad", "tiles", "application/json", "Vector tiles (TileJSON)"),
             link(f"{base}/sources?f=html", "license", "text/html", "Sources and licences"),
+            *rasters.links(layer, url),
         ],
     }
 

@@ -1,0 +1,132 @@
+"""Census cells as coloured map tiles (OGC API Maps), with a legend, and as GeoTIFF for desktop GIS."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from api import deps, responses
+from api.deps import BaseUrl, CatalogueDep
+from api.responses import link
+from layers import export, rasters
+from layers.layer import Layer
+
+router = APIRouter(tags=["Rasters"])
+TIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+def etag(request: Request) -> str:
+    """Strong ETag of an answer that is the same for people and machines."""
+    return deps.etag(request, html=False)
+
+
+Tag = Annotated[str, Depends(etag)]
+ColumnName = Annotated[
+    str | None, Query(description="Attribute to draw; emissions per head, or savings, when omitted.")
+]
+Zoom = Annotated[int, Path(description=f"Zoom, 0 to {rasters.MAX_ZOOM}.")]
+
+
+def links(layer: Layer, url: str) -> list[dict[str, str]]:
+    """Links from a collection at `url` to its rasters; none where it is no grid of cells."""
+    if not rasters.is_gridded(layer):
+        return []
+    maps = "http://www.opengis.net/def/rel/ogc/1.0"
+    return [
+        link(f"{url}/map/tiles/WebMercatorQuad", f"{maps}/tilesets-map", "application/json", "Map tiles (TileJSON)"),
+        link(f"{url}/map/legend", f"{maps}/legend", "application/json", "Legend of the map tiles"),
+        link(f"{url}/coverage", f"{maps}/coverage", TIFF, "Cloud-optimised GeoTIFF"),
+    ]
+
+
+@router.get("/collections/{collection}/map/tiles/WebMercatorQuad", summary="TileJSON of map tiles")
+def tileset(collection: str, catalogue: CatalogueDep, base: BaseUrl, tag: Tag, column: ColumnName = None) -> Response:
+    """TileJSON 3.0 of the coloured tiles of one attribute, with their address for any web map."""
+    layer = catalogue.layer(collection)
+    name = column or rasters.default_column(layer)
+    place = f"{base}/collections/{collection}/map"
+    query = f"?column={quote(name)}"
+    body = rasters.tilejson(
+        layer,
+        name,
+        f"{place}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}.png{query}",
+        export.licences(catalogue, layer),
+    )
+    return responses.json(body | {"legend": f"{place}/legend{query}"}, tag)
+
+
+@router.get(
+    "/collections/{collection}/map/tiles/WebMercatorQuad/{z}/{row}/{col}.png",
+    summary="Map tile",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}},
+)
+def tile(
+    collection: str, z: Zoom, row: int, col: int, catalogue: CatalogueDep, tag: Tag, column: ColumnName = None
+) -> Response:
+    """PNG of 256 pixels in the colours of the legend, transparent where no data are."""
+    layer = catalogue.layer(collection)
+    figure = rasters.drawn(layer, column or rasters.default_column(layer))
+    return Response(rasters.tile(figure, z, col, row), media_type="image/png", headers=_headers(tag))
+
+
+@router.get("/collections/{collection}/map/legend", summary="Legend of map tiles")
+def legend(collection: str, catalogue: CatalogueDep, tag: Tag, column: ColumnName = None) -> Response:
+    """Classes of an attribute with colours, bounds, and labels in English and German."""
+    layer = catalogue.layer(collection)
+    return responses.json(rasters.legend(layer, column or rasters.default_column(layer)), tag)
+
+
+@router.get(
+    "/collections/{collection}/coverage",
+    summary="GeoTIFF",
+    response_class=Response,
+    responses={
+        200: {"content": {TIFF: {}}},
+        206: {"description": "The bytes that were asked for"},
+        416: {"description": "The file ends before the bytes that were asked for"},
+    },
+)
+@router.head("/collections/{collection}/coverage", summary="Size of the GeoTIFF", response_class=Response)
+def coverage(
+    collection: str,
+    request: Request,
+    catalogue: CatalogueDep,
+    tag: Tag,
+    f: Annotated[Literal["tif"], Query(description="Cloud-optimised GeoTIFF.")] = "tif",
+    column: ColumnName = None,
+) -> Response:
+    """Cloud-optimised GeoTIFF of an attribute, EPSG:3035; GIS may read parts of it by HTTP ranges."""
+    layer = catalogue.layer(collection)
+    name = column or rasters.default_column(layer)
+    content = rasters.cog(layer, name, export.licences(catalogue, layer))
+    headers = _headers(tag) | {
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(f'{collection}.{name}.{f}')}",
+    }
+    # a range of another version of the file is of no use: then the whole is sent
+    wanted = request.headers.get("range", "") if request.headers.get("if-range", tag) == tag else ""
+    return _part(content, wanted, headers)
+
+
+def _part(content: bytes, wanted: str, headers: dict[str, str]) -> Response:
+    """Answer with one range of bytes; with all of them where no single range is asked for."""
+    found = _RANGE.fullmatch(wanted.replace(" ", ""))
+    size = len(content)
+    if found is None or found.groups() == ("", "") or (found[1] and found[2] and int(found[2]) < int(found[1])):
+        return Response(content, media_type=TIFF, headers=headers)
+    first = int(found[1]) if found[1] else max(size - int(found[2]), 0)
+    last = min(int(found[2]), size - 1) if found[1] and found[2] else size - 1
+    if first > last:
+        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{size}"})
+    told = headers | {"Content-Range": f"bytes {first}-{last}/{size}"}
+    return Response(content[first : last + 1], 206, media_type=TIFF, headers=told)
+
+
+def _headers(tag: str) -> dict[str, str]:
+    # no-cache means: keep it, but ask with the ETag whether it is still true
+    return {"ETag": tag, "Cache-Control": "no-cache"}
