@@ -80,6 +80,104 @@ SOCIAL = Classes(
     "School social index, 9 = highest burden",
     "Schulsozialindex, 9 = höchste Belastung",
 )
+LOW_INCOME = Classes(
+    "low_income_probability",
+    (0.05, 0.25, 0.5, 0.75, 0.95),
+    ("#f2f0f7", "#dadaeb", "#bcbddc", "#9e9ac8", "#756bb1", "#54278f"),
+    "Probability of counting as a low-income area, 0–1",
+    "Wahrscheinlichkeit, als einkommensschwaches Gebiet zu zählen, 0–1",
+)
+NIGHT = Classes(
+    "night_anomaly_k",
+    (0.25, 0.5, 1, 1.5, 2),
+    ("#fef0d9", "#fdd49e", "#fdbb84", "#fc8d59", "#e34a33", "#b30000"),
+    "Hot night: air (not surface) warmer than the countryside, K",
+    "Heiße Nacht: Luft (nicht Oberfläche) wärmer als im Umland, K",
+)
+GREEN_PER_HEAD = Classes(
+    "green_m2_per_head",
+    (1, 3, 6, 10, 20),
+    ("#edf8e9", "#c7e9c0", "#a1d99b", "#74c476", "#31a354", "#006d2c"),
+    "Public green within reach, m² per head",
+    "Erreichbares öffentliches Grün, m² pro Kopf",
+)
+GREEN_SHARE = Classes(
+    "green_share",
+    (0.1, 0.2, 0.35, 0.5, 0.65),
+    GREEN_PER_HEAD.colours,
+    "Forest, wood and farmland, share of the municipality",
+    "Wald, Gehölz und Landwirtschaft, Anteil an der Gemeinde",
+)
+BLUE_SHARE = Classes(
+    "blue_share",
+    (0.01, 0.02, 0.03, 0.05, 0.08),
+    ("#eff3ff", "#c6dbef", "#9ecae1", "#6baed6", "#3182bd", "#08519c"),
+    "Water, share of the municipality",
+    "Wasser, Anteil an der Gemeinde",
+)
+BENEFIT = Classes(
+    "bill_saving_eur_a_per_head",
+    (50, 150, 300, 500, 800),
+    ("#f0f9e8", "#ccebc5", "#a8ddb5", "#7bccc4", "#43a2ca", "#0868ac"),
+    "Bill saving in the last year, EUR per head and year",
+    "Ersparnis im letzten Jahr, EUR pro Kopf und Jahr",
+)
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Colours of a figure that is a kind: need (first letter) beside supply (second), H high, L low.
+
+    Attributes
+    ----------
+    column
+        Attribute that is drawn; empty where a cell is of no kind.
+    kinds
+        Value, colour, and legend text in English and German; the first one is hatched as well.
+    en, de
+        Legend title.
+    none
+        Legend text of an empty value in English and German.
+    """
+
+    column: str
+    kinds: tuple[tuple[str, str, str, str], ...]
+    en: str
+    de: str
+    none: tuple[str, str] = ("no data", "keine Daten")
+
+
+def _kinds(column: str, en: str, de: str, supply: tuple[str, str], none: tuple[str, str] | None = None) -> Kinds:
+    """Four kinds of need beside a supply, the one that comes first in the strongest colour."""
+    of = {"H": ("high need", "hoher Bedarf"), "L": ("low need", "niedriger Bedarf")}
+    much = {"H": ("much", "viel"), "L": ("little", "wenig")}
+    colours = {"HL": "#a50026", "HH": "#f4a582", "LL": "#d9d9d9", "LH": "#4393c3"}
+    kinds = tuple(
+        (k, colour, f"{of[k[0]][0]}, {much[k[1]][0]} {supply[0]}", f"{of[k[0]][1]}, {much[k[1]][1]} {supply[1]}")
+        for k, colour in colours.items()
+    )
+    return Kinds(column, kinds, en, de, *([none] if none else []))
+
+
+COOL_TYPE = _kinds(
+    "cool_type", "Need beside cool night air", "Bedarf und kühle Nachtluft", ("cool night air", "kühle Nachtluft")
+)
+GREEN_TYPE = _kinds(
+    "green_type", "Need beside public green", "Bedarf und öffentliches Grün", ("public green", "öffentliches Grün")
+)
+BENEFIT_TYPE = _kinds(
+    "benefit_type",
+    "Need beside what the scenario brings",
+    "Bedarf und was das Szenario bringt",
+    ("bill saving", "Ersparnis"),
+)
+CLUSTER = _kinds(
+    "need_benefit_cluster",
+    "Where need and bill saving meet or miss, beyond chance",
+    "Wo Bedarf und Ersparnis mehr als zufällig zusammen- oder auseinanderfallen",
+    ("bill saving around it", "Ersparnis ringsum"),
+    ("no more than chance", "nicht mehr als Zufall"),
+)
 # rows: social burden low, middle, high; columns: emissions per head low, middle, high
 NEED = {
     "social": (3.5, 5.3),
@@ -95,4 +193,20 @@ NEED = {
 def web() -> dict[str, Any]:
     """All of it as plain data, for the page's script."""
     scales = {"emissions": EMISSIONS, "later": LATER, "measure": MEASURE}
-    return {name: asdict(scale) for name, scale in scales.items()} | {"need": NEED, "no_data": NO_DATA}
+    themes: dict[str, Classes | Kinds] = {
+        "low_income": LOW_INCOME,
+        "night": NIGHT,
+        "green_per_head": GREEN_PER_HEAD,
+        "green_share": GREEN_SHARE,
+        "blue_share": BLUE_SHARE,
+        "benefit": BENEFIT,
+        "cool_type": COOL_TYPE,
+        "green_type": GREEN_TYPE,
+        "benefit_type": BENEFIT_TYPE,
+        "cluster": CLUSTER,
+    }
+    return {name: asdict(scale) for name, scale in scales.items()} | {
+        "themes": {name: asdict(scale) for name, scale in themes.items()},
+        "need": NEED,
+        "no_data": NO_DATA,
+    }

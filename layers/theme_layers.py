@@ -30,7 +30,7 @@ LIVING = (
     "Low income is a figure of areas, modelled on cells from the schools around them (social index 2025/26) so that "
     "the mean of a district stays what is published. It says nothing about single households."
 )
-SURE = "Clusters are significant at a false discovery rate of 10 % (9,999 permutations; 999 of over 5,000 cells)."
+SURE = "Clusters are significant at a false discovery rate of 10 % (999 permutations)."
 NIGHT = (
     "Modelled by the equations of the InVEST Urban Cooling Model: night air from building intensity alone where no "
     "green is known, 6 K at full density on a hot night (an assumption), day air only where land cover was brought."

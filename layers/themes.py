@@ -18,11 +18,10 @@ from layers.social_sources import SCHOOLS
 
 QUADRANTS = {1: "HH", 2: "LH", 3: "LL", 4: "HL"}
 NEAREST = 6
-PERMUTATIONS = 9_999
-# of more cells than that the test would take longer than a request may
-MANY_CELLS, FEWER = 5_000, 999
+PERMUTATIONS = 999
 ALPHA = 0.1
 DEFINITION = "quintile"
+DRAWS = 199
 
 
 def low_income(social: Social) -> pd.DataFrame:
@@ -31,7 +30,7 @@ def low_income(social: Social) -> pd.DataFrame:
     values = social.values["cell"]
     known = np.isfinite(values) & (cells.people > 0)
     found = social.definitions(cells) if known.any() else {}
-    probability = social.membership(cells, DEFINITION) if known.any() else np.full(len(cells), np.nan)
+    probability = social.membership(cells, DEFINITION, DRAWS) if known.any() else np.full(len(cells), np.nan)
     table = pd.DataFrame({SCHOOLS: values, "low_income_probability": probability})
     table["uncertain"] = np.where(known, ((probability > 0.05) & (probability < 0.95)).astype(float), np.nan)
     for name in ("quintile", "relative_rate", "official", "robust"):
@@ -82,8 +81,7 @@ def _clusters(social: Social, by_unit_: FloatArray) -> tuple[NDArray[np.object_]
     if known.size <= NEAREST + 1 or np.ptp(need[known]) == 0 or np.ptp(per_head[known]) == 0:
         return cluster, q
     at = nearest_neighbours(social.sources.cell_east[known], social.sources.cell_north[known], NEAREST)
-    draws = PERMUTATIONS if known.size <= MANY_CELLS else FEWER
-    found = local_moran_bivariate(need[known], per_head[known], at, permutations=draws, seed=2026)
+    found = local_moran_bivariate(need[known], per_head[known], at, permutations=PERMUTATIONS, seed=2026)
     q[known] = found.q
     sure = found.significant(ALPHA)
     cluster[known[sure]] = [QUADRANTS[int(k)] for k in found.quadrant[sure]]

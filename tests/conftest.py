@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,19 @@ def client(home: Path) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def server(home: Path) -> Iterator[str]:
     """Address of `revier serve` in a process of its own, as a user starts it."""
+    with _serving(home) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[[Path], AbstractContextManager[str]]:
+    """Serve a home other than the region's."""
+    return _serving
+
+
+@contextmanager
+def _serving(home: Path) -> Iterator[str]:
+    """Serve a home until left."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -44,7 +44,8 @@ def test_money_for_the_north_reaches_low_income_areas(place: tuple[Planning, Soc
     assert ratio["value"] > 3
     assert ratio["p"] < 0.05
     assert found["metrics"][0]["total"] == pytest.approx(1.2e6)
-    assert [(y["year"], pytest.approx(y["total"])) for y in found["years"]] == [(2020, 6e5), (2021, 6e5)]
+    assert [y["year"] for y in found["years"]] == [2020, 2021]
+    assert [y["total"] for y in found["years"]] == pytest.approx([6e5, 6e5])
 
 
 def test_what_lies_elsewhere_is_counted_not_lost(place: tuple[Planning, Social]) -> None:

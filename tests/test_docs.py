@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
-
-import pytest
 
 import api
 import geo

@@ -25,7 +25,7 @@ export const send = (url, body, options = {}) => json(url, { method: "POST", bod
 // Keeps only the latest of several calls: an earlier one is cancelled, and its answer never arrives.
 export function latest(work) {
   let running = null;
-  return async (...values) => {
+  const call = async (...values) => {
     running?.abort();
     const mine = new AbortController();
     running = mine;
@@ -37,6 +37,8 @@ export function latest(work) {
       throw error;
     }
   };
+  call.cancel = () => { running?.abort(); running = null; };
+  return call;
 }
 
 export function debounced(work, delay_ms) {

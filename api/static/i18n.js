@@ -1,4 +1,6 @@
 // Words of the page in German and English. Every key exists in both (a test compares them).
+import { EQUITY } from "/static/i18n_equity.js";
+
 export const WORDS = {
   en: {
     skip: "Skip to the figures", place: "Place", show: "Show", level: "Level",
@@ -12,8 +14,8 @@ export const WORDS = {
     share_axis: "Share of the bill savings", quintile: "Fifth", people: "people", per_head: "EUR per head and year",
     bill_share: "bill savings", invest_share: "investment", tonnes_share: "tonnes (place of action)",
     table: "Figures as a table",
-    verdict: "Residents of the most burdened areas are 20% of all and get {share} of the bill savings: equity ratio {ratio}. Concentration index {index} ± {se} ({n} areas).",
-    verdict_unclear: "That is no clear tilt: the index lies within two standard errors of zero.",
+    verdict: "Residents of the most burdened areas are 20% of all and get {share} of the bill savings: equity ratio {ratio}. Concentration index {index}, standard error {se} ({n} areas).",
+    verdict_unclear: "That is no clear tilt: zero lies within two standard errors or within the interval.",
     verdict_poor: "The programme leans towards burdened areas.", verdict_rich: "The programme leans towards less burdened areas.",
     few_areas: "Fewer than five areas with a social index here: nothing can be said about who gains inside this place. Choose the region or Dortmund.",
     area: "Area", index: "social index", 
@@ -80,8 +82,8 @@ export const WORDS = {
     share_axis: "Anteil an der Ersparnis", quintile: "Fünftel", people: "Einwohner:innen", per_head: "EUR pro Kopf und Jahr",
     bill_share: "Ersparnis", invest_share: "Investition", tonnes_share: "Tonnen (Ort der Wirkung)",
     table: "Zahlen als Tabelle",
-    verdict: "In den am stärksten belasteten Gebieten leben 20 % aller und erhalten {share} der Ersparnis: Gerechtigkeitsquotient {ratio}. Konzentrationsindex {index} ± {se} ({n} Gebiete).",
-    verdict_unclear: "Das ist keine klare Neigung: Der Index liegt innerhalb von zwei Standardfehlern um null.",
+    verdict: "In den am stärksten belasteten Gebieten leben 20 % aller und erhalten {share} der Ersparnis: Gerechtigkeitsquotient {ratio}. Konzentrationsindex {index}, Standardfehler {se} ({n} Gebiete).",
+    verdict_unclear: "Das ist keine klare Neigung: Null liegt innerhalb von zwei Standardfehlern oder im Intervall.",
     verdict_poor: "Das Programm neigt zu belasteten Gebieten.", verdict_rich: "Das Programm neigt zu weniger belasteten Gebieten.",
     few_areas: "Weniger als fünf Gebiete mit Sozialindex: Wem es innerhalb dieses Ortes nützt, lässt sich nicht sagen. Bitte die Region oder Dortmund wählen.",
     area: "Gebiet", index: "Sozialindex", 
@@ -137,6 +139,8 @@ export const WORDS = {
     made_of: "Woraus es besteht", as_csv: "Tabelle (CSV)", take_over: "Seine Maßnahmen zu meinen machen", delete_scenario: "Löschen", delete_sure: "„{name}“ endgültig löschen?", all_measures: "Alle Maßnahmen",
   },
 };
+
+for (const [name, words] of Object.entries(EQUITY)) Object.assign(WORDS[name], words);
 
 let language = "de";
 export const setLanguage = (value) => { language = value; };

@@ -1,6 +1,7 @@
 // Layers of the served release on the map: which collection is filled at which level, and in which colours.
 import { json } from "/static/api.js";
 import { acts, entry, region, shownAreas, state } from "/static/state.js";
+import { coarse, drawHatch, theme, themeLayer, themePaint } from "/static/themes.js";
 
 export const STYLES = JSON.parse(document.getElementById("styles").textContent);
 export const BUILDING_ZOOM = 14;
@@ -13,11 +14,12 @@ const get = (name) => ["get", name];
 const whenKnown = (name, paint) => ["case", ["has", name], paint, NO_DATA];
 const classes = (value, { breaks, colours }) => ["step", value, colours[0], ...breaks.flatMap((b, i) => [b, colours[i + 1]])];
 const head = () => (state.view === "scenario" && entry().kind === "region" ? "population" : "people");
-export const cellZoom = () => (entry().kind === "region" ? 11 : 10);
+export const cellZoom = () => (theme() && coarse() ? 0 : entry().kind === "region" ? 11 : 10);
 export const classesOf = () => (state.view === "emissions" ? EMISSIONS : state.view === "scenario" && state.figure === "emissions" ? LATER : MEASURE);
 
 // Which collections are shown; a scenario has its own, whose years are columns.
 export function collections() {
+  if (theme()) return { areas: null, cells: themeLayer(), buildings: null };
   const scenario = state.view === "scenario" && acts() ? `.${state.scenario}` : "";
   const { kind, districts, stock } = entry();
   const around = !scenario && region() ? `${region().key}.municipalities` : null;
@@ -40,6 +42,7 @@ function planned(property) {
 }
 
 function paint(level) {
+  if (theme()) return themePaint();
   const perHead = get("t_co2e_households_per_head");
   if (state.view === "emissions") return whenKnown("t_co2e_households_per_head", classes(perHead, EMISSIONS));
   if (state.view === "need") {
@@ -77,12 +80,13 @@ export function forget(map, scenario) {
 }
 
 export function drawLayers(map) {
-  for (const id of [...FILLED, "chosen", "outline", "border", "names"]) if (map.getLayer(id)) map.removeLayer(id);
+  for (const id of [...FILLED, "hatched", "chosen", "outline", "border", "names"]) if (map.getLayer(id)) map.removeLayer(id);
   const { areas, cells, buildings } = collections();
   const showCells = cells && (state.level === "cells" || !areas);
   const fill = (id, collection, extra, more = {}) => map.addLayer({ id, type: "fill", source: source(map, collection), "source-layer": collection, ...extra, paint: { "fill-color": paint(id), ...more } }, lowest(map));
   if (areas) fill("areas", areas, showCells ? { maxzoom: cellZoom() } : {}, { "fill-outline-color": "#ffffff" });
-  if (showCells) fill("cells", cells, { minzoom: cellZoom() }, { "fill-antialias": false });
+  if (showCells) fill("cells", cells, { minzoom: cellZoom() }, coarse() ? { "fill-outline-color": "#ffffff" } : { "fill-antialias": false });
+  if (theme()) drawHatch(map, cells, cellZoom(), lowest(map));
   if (showCells && buildings) {
     map.setPaintProperty("cells", "fill-opacity", ["step", ["zoom"], 1, BUILDING_ZOOM, onCells() ? 0.8 : 0.25]);
     fill("buildings", buildings, { minzoom: BUILDING_ZOOM }, { "fill-opacity": onCells() ? 0.5 : 1, "fill-outline-color": "#14212b", ...(onCells() ? { "fill-color": "#14212b" } : {}) });

@@ -2,27 +2,31 @@
 import { Map, NavigationControl, Popup, ScaleControl } from "/static/vendor/maplibre/maplibre-gl.mjs";
 import { json } from "/static/api.js";
 import * as draw from "/static/draw.js";
+import * as gains from "/static/gains.js";
 import { getLanguage, setLanguage, t } from "/static/i18n.js";
 import * as keep from "/static/keep.js";
 import { collections, drawChosen, drawLayers, drawNames, drawPlanned, forget, zoomToPlace } from "/static/layers.js";
-import { areaId, drawLegend, drawLevel, popupContent } from "/static/legend.js";
+import { areaId, drawLegend, drawLevel, popupContent, themePopup } from "/static/legend.js";
 import { $, element, options } from "/static/markup.js";
 import { drawMoney } from "/static/money.js";
 import { toggleDistrict } from "/static/placement.js";
 import * as plan from "/static/plan.js";
 import { drawFigures } from "/static/results.js";
 import * as scenarios from "/static/scenarios.js";
-import { acts, emit, entry, on, readAddress, remember, state } from "/static/state.js";
+import * as siting from "/static/siting.js";
+import { acts, emit, entry, GROUPS, OF_SCENARIO, on, readAddress, remember, state } from "/static/state.js";
+import { coarse, describe, known, theme } from "/static/themes.js";
+import * as zones from "/static/zones.js";
 
-const sources = {};
 let map;
 
 // A scenario is computed once: its figures come first, then the tiles that are drawn from them.
-const waiting = () => state.view === "scenario" && acts() && state.trajectory?.id !== state.scenario;
+const waiting = () => OF_SCENARIO.includes(state.view) && acts() && state.trajectory?.id !== state.scenario;
 
 function redraw() {
-  for (const radio of document.querySelectorAll("[name=view]")) radio.checked = radio.value === state.view;
-  for (const radio of document.querySelectorAll("[name=level]")) radio.checked = radio.value === (state.view === "plan" ? "areas" : state.level);
+  drawViews();
+  const level = state.view === "plan" ? "areas" : theme() ? (coarse() ? "areas" : "cells") : state.level;
+  for (const radio of document.querySelectorAll("[name=level]")) radio.checked = radio.value === level;
   drawLegend();
   drawLevel(map);
   if (waiting()) return;
@@ -32,11 +36,16 @@ function redraw() {
   loadSources();
 }
 
+function drawViews() {
+  $("view").replaceChildren(...Object.entries(GROUPS).map(([group, views]) => element("optgroup", { label: t(`group_${group}`) },
+    ...views.map((view) => element("option", { value: view, selected: view === state.view, disabled: !known(view) }, known(view) ? t(`view_${view}`) : t("not_here", { view: t(`view_${view}`) }))))));
+}
+
 async function loadSources() {
   const { areas, cells } = collections();
-  const bodies = await Promise.all([cells, areas].filter(Boolean).map((id) => sources[id] ??= json(`/collections/${id}`)));
+  const bodies = await Promise.all([cells, areas].filter(Boolean).map(describe));
   const unique = new globalThis.Map(bodies.flatMap((b) => b.sources).map((s) => [s.source_id, s]));
-  $("sources").replaceChildren(...[...unique.values()].map((s) => element("li", {}, `${s.attribution} (${s.licence})`)));
+  for (const id of ["sources", "legend-sources"]) $(id).replaceChildren(...[...unique.values()].map((s) => element("li", {}, `${s.attribution} (${s.licence})`)));
 }
 
 function drawWords() {
@@ -50,6 +59,7 @@ function drawWords() {
 
 async function choosePlace(key, { fresh = true } = {}) {
   state.place = key;
+  if (!known(state.view)) state.view = "emissions";
   if (fresh) {
     Object.assign(state, { level: null, areaIds: [] });
     for (const one of state.placements) Object.assign(one, { where: "place", geometry: null, properties: { ...one.properties, districts: [] } });
@@ -63,13 +73,13 @@ async function choosePlace(key, { fresh = true } = {}) {
   await drawNames(map);
   plan.drawPlan();
   redraw();
-  const scenario = state.view === "scenario" || $("scenarios").open ? scenarios.loadScenarios() : null;
+  const scenario = OF_SCENARIO.includes(state.view) || $("scenarios").open ? scenarios.loadScenarios() : null;
   await Promise.all([zoomToPlace(map), plan.compute(), scenario]);
 }
 
 function chooseView(view) {
   state.view = view;
-  if (view === "scenario") openScenarios();
+  if (OF_SCENARIO.includes(view)) openScenarios();
   remember();
   redraw();
 }
@@ -89,12 +99,13 @@ function clicked(event) {
     if (state.areaNames.includes(id)) toggleDistrict(one, id);
     return;
   }
-  new Popup({ maxWidth: "320px" }).setLngLat(event.lngLat).setDOMContent(popupContent(feature)).addTo(map);
+  const content = Promise.resolve(theme() ? themePopup(feature) : popupContent(feature));
+  content.then((shown) => new Popup({ maxWidth: "320px" }).setLngLat(event.lngLat).setDOMContent(shown).addTo(map));
 }
 
 function listen() {
   $("place").addEventListener("change", (event) => choosePlace(event.target.value));
-  for (const radio of document.querySelectorAll("[name=view]")) radio.addEventListener("change", () => chooseView(radio.value));
+  $("view").addEventListener("change", () => chooseView($("view").value));
   for (const radio of document.querySelectorAll("[name=level]")) radio.addEventListener("change", () => { state.level = radio.value; remember(); redraw(); });
   for (const one of document.querySelectorAll("[data-lang]")) one.addEventListener("click", () => {
     setLanguage(one.dataset.lang);
@@ -104,6 +115,8 @@ function listen() {
     drawMoney();
     scenarios.drawChoices();
     scenarios.drawScenario();
+    for (const part of [gains, siting]) part.drawWords();
+    drawViews();
     drawLegend();
     drawLevel(map);
     draw.show();
@@ -140,9 +153,10 @@ async function start() {
   map.addControl(new ScaleControl(), "bottom-right");
   await new Promise((done) => { map.on("load", done); });
   draw.setUp(map);
-  for (const part of [plan, scenarios, keep]) part.setUp();
+  zones.setUp(map);
+  for (const part of [plan, scenarios, keep, gains, siting]) part.setUp();
   listen();
-  if (state.view === "scenario") openScenarios();
+  if (OF_SCENARIO.includes(state.view)) openScenarios();
   scenarios.drawChoices();
   await choosePlace(state.place, { fresh: false });
 }

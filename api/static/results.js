@@ -59,6 +59,8 @@ function drawAreas(body) {
     sorted.map((a) => [areaName(a.area_id), number(a.social_index, 1), number(a.people), number(a.treated_m2), number(a.people ? a.bill_saving_eur_a / a.people : null, 1), number(a.t_co2e_saved_2045, 1)])));
 }
 
+const between = (e, name, digits) => `${number(e[name], digits)} [${number(e[`${name}_low`], digits)} ${t("to")} ${number(e[`${name}_high`], digits)}]`;
+
 function drawWho(body) {
   if (!body.quintiles) {
     $("who").replaceChildren(element("p", {}, t("few_areas")));
@@ -69,13 +71,16 @@ function drawWho(body) {
     return;
   }
   const e = body.equity;
-  const clear = Math.abs(e.concentration_index) > 2 * e.concentration_index_se;
+  // both what sampling so few areas leaves open, and the errors of their figures
+  const sure = e.concentration_index_low > 0 || e.concentration_index_high < 0;
+  const clear = sure && Math.abs(e.concentration_index) > 2 * e.concentration_index_se;
   const lean = clear ? (e.concentration_index < 0 ? "verdict_poor" : "verdict_rich") : "verdict_unclear";
-  const verdict = t("verdict", { share: percent(e.low_income_benefit_share, 1), ratio: number(e.equity_ratio, 2), index: number(e.concentration_index, 3), se: number(e.concentration_index_se, 3), n: e.n_areas });
+  const verdict = t("verdict", { share: percent(e.low_income_benefit_share, 1), ratio: between(e, "equity_ratio", 2), index: between(e, "concentration_index", 3), se: number(e.concentration_index_se, 3), n: e.n_areas });
   $("who").replaceChildren(
     element("p", { class: "hint" }, `${t("share_axis")}. ${t("fifth")}.`),
     quintileChart(body.quintiles),
     element("p", { class: "verdict" }, `${verdict} ${t(lean)}`),
+    element("p", { class: "hint" }, t("verdict_interval")),
     folded(t("who"), [t("quintile"), t("people"), t("bill_share"), t("per_head"), t("invest_share"), t("tonnes_share")],
       body.quintiles.map((q) => [`${q.quintile} ${getLanguage() === "de" ? q.label_de : q.label_en}`, number(q.people), percent(q.bill_saving_share, 1), number(q.bill_saving_eur_per_head, 1), percent(q.invest_share, 1), percent(q.t_co2e_saved_share, 1)])),
   );

@@ -4,7 +4,7 @@ import { balanceBars, lineChart } from "/static/charts.js";
 import { getLanguage, number, percent, t } from "/static/i18n.js";
 import { $, button, element, folded, options, scrolled } from "/static/markup.js";
 import { setPlacements } from "/static/plan.js";
-import { acts, areaName, emit, on, PATHS, placement, remember, state, TARGET_YEARS } from "/static/state.js";
+import { acts, areaName, emit, OF_SCENARIO, on, PATHS, placement, remember, state, TARGET_YEARS } from "/static/state.js";
 
 const SECTORS = ["households", "economy", "transport", "municipal"];
 const DRIVERS = ["municipal_measures", "external_path", "activity"];
@@ -164,7 +164,7 @@ async function remove() {
 
 export function setUp() {
   const pick = (id, work) => $(id).addEventListener("change", () => { work($(id).value); remember(); });
-  pick("scenario", (value) => { Object.assign(state, { scenario: value, view: "scenario", against: state.against === value ? "" : state.against }); drawChoices(); loadTrajectory(); });
+  pick("scenario", (value) => { Object.assign(state, { scenario: value, view: OF_SCENARIO.includes(state.view) ? state.view : "scenario", against: state.against === value ? "" : state.against }); drawChoices(); loadTrajectory(); });
   pick("against", (value) => { state.against = value; loadTrajectory(); });
   pick("year", (value) => { Object.assign(state, { year: Number(value), view: "scenario" }); drawScenario(); emit("scenario"); });
   pick("figure", (value) => { Object.assign(state, { figure: value, view: "scenario" }); emit("scenario"); });

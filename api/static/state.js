@@ -4,7 +4,14 @@ import { getLanguage, setLanguage, WORDS } from "/static/i18n.js";
 export const FIRST_YEAR = 2025;
 export const LAST_YEAR = 2045;
 export const TARGET_YEARS = [2030, 2035, 2040, 2045];
-export const VIEWS = ["emissions", "need", "plan", "scenario"];
+// the views of the map, in the groups of its menu
+export const GROUPS = {
+  emissions: ["emissions", "need", "plan", "scenario"],
+  people: ["low_income"],
+  around: ["heat", "cool", "access", "greens", "green", "blue"],
+  benefits: ["benefits", "clusters", "priorities"],
+};
+export const OF_SCENARIO = ["scenario", ...GROUPS.benefits];
 export const PATHS = ["slow", "central", "fast"];
 // retrofit of what was built until 1918: what the API computes without a body
 export const STANDARD = { measure: "envelope_usual", uptake: 0.6, rule: "class <= 'B'" };
@@ -63,7 +70,7 @@ export function areaName(id) {
 export function remember() {
   const { place, view, level, year, scenario, figure, against, path } = state;
   const address = new URLSearchParams({ place, view, level, lang: getLanguage() });
-  if (view === "scenario") for (const [key, value] of Object.entries({ scenario, year, figure, against })) if (value) address.set(key, value);
+  if (OF_SCENARIO.includes(view)) for (const [key, value] of Object.entries({ scenario, year, figure, against })) if (value) address.set(key, value);
   const features = state.placements.map(feature);
   const standard = JSON.stringify([feature(placement(STANDARD))]);
   if (path !== "central") address.set("path", path);
@@ -84,7 +91,7 @@ export function readAddress() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   const keys = state.places.map((p) => p.key);
   state.place = choice(wanted.get("place"), keys, choice(state.place, keys, keys[0]));
-  state.view = choice(wanted.get("view") === "measure" ? "plan" : wanted.get("view"), VIEWS, state.view);
+  state.view = choice(wanted.get("view") === "measure" ? "plan" : wanted.get("view"), Object.values(GROUPS).flat(), state.view);
   state.level = choice(wanted.get("level"), ["areas", "cells"], null);
   state.year = choice(Number(wanted.get("year")), TARGET_YEARS, state.year);
   state.figure = choice(wanted.get("figure"), ["saved", "emissions"], state.figure);
