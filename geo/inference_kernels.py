@@ -99,13 +99,22 @@ def settle(packed, low, key):
 
 
 @njit(cache=True, nogil=True)
-def ranked_sums(packed, low, key, both):
-    """Sum of a * amount and of a**2, where a = weight * (2 rank - 1); ties share their rank.
+def next_key(packed, low, key, start):
+    """First place from `start` on whose key is another than that before it."""
+    while 0 < start < len(packed) and key[packed[start] & low] == key[packed[start - 1] & low]:
+        start += 1
+    return start
 
-    The last bits of `packed` (`low`) are positions in order; keys may only be equal where the other bits are. `both`
-    holds weight and amount side by side: units are met all over the memory, and every look there costs time.
+
+@njit(cache=True, nogil=True)
+def ranked_sums(packed, low, key, both, mean):
+    """Sums over a stretch of units in order, as if nobody lay before it, with p = 2 rank - 1; ties share their rank.
+
+    Weights, weight * amount, p * weight * amount, weight**2, p * weight**2, p**2 * weight**2, and squares of amount -
+    `mean`. The last bits of `packed` (`low`) are positions in order; keys may only be equal where the other bits are.
+    `both` holds weight and amount side by side: units are met all over the memory, and every look there costs time.
     """
-    linear = squares = before = 0.0
+    before = total = linear = masses_all = shifted = squares = deviations = 0.0
     i, n = 0, len(packed)
     while i < n:
         first = packed[i]
@@ -113,13 +122,17 @@ def ranked_sums(packed, low, key, both):
         # most units are alone with their key, and nothing of it is looked up
         while i < n and (packed[i] ^ first) <= low and (packed[i] == first or key[packed[i] & low] == key[first & low]):
             unit = packed[i] & low
-            weight = both[unit, 0]
+            weight, amount = both[unit, 0], both[unit, 1]
             mass += weight
-            amounts += weight * both[unit, 1]
+            amounts += weight * amount
             masses += weight * weight
+            deviations += (amount - mean) ** 2
             i += 1
         place = 2 * before + mass - 1
+        total += amounts
         linear += place * amounts
+        masses_all += masses
+        shifted += place * masses
         squares += place * place * masses
         before += mass
-    return linear, squares
+    return before, total, linear, masses_all, shifted, squares, deviations

@@ -37,7 +37,7 @@ from layers.municipality import Municipality, Table, compute
 from layers.rasters import cog_of_raster
 from layers.release import Release, current, sha256, staging
 
-METHOD_VERSION = "2026.3"
+METHOD_VERSION = "2026.4"
 VALUE_SET = "BISKO"
 MUNICIPALITY = "municipality.parquet"
 STOCK = "stock.parquet"
