@@ -677,13 +677,14 @@ def _ranked_sums(w: FloatArray, h: FloatArray, key: FloatArray) -> tuple[float, 
     """
     low = np.uint64(2 ** key.size.bit_length() - 1)
     packed = np.empty(key.size, dtype=np.uint64)
-    kernels.pack(key.view(np.uint64), low, packed)
-    packed.sort()
-    if not kernels.settle(packed, low, key):
-        packed = np.argsort(key).astype(np.uint64)
-    both, mean = np.stack([w, h], axis=1), float(h.mean())
-    cuts = [kernels.next_key(packed, low, key, k * key.size // STRETCHES) for k in range(STRETCHES + 1)]
     with ThreadPoolExecutor(STRETCHES) as threads:
+        beside = threads.submit(lambda: (np.stack([w, h], axis=1), float(h.mean())))
+        kernels.pack(key.view(np.uint64), low, packed)
+        packed.sort()
+        if not kernels.settle(packed, low, key):
+            packed = np.argsort(key).astype(np.uint64)
+        both, mean = beside.result()
+        cuts = [kernels.next_key(packed, low, key, k * key.size // STRETCHES) for k in range(STRETCHES + 1)]
         parts = threads.map(
             lambda cut: kernels.ranked_sums(packed[cut[0] : cut[1]], low, key, both, mean), pairwise(cuts)
         )
