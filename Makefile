@@ -16,7 +16,7 @@ test: $(MARK)test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15
 
 # The lock file holds hashes; a package that differs is refused.
 $(MARK)run: requirements.lock package-lock.json $(MARK)venv

@@ -226,12 +226,13 @@ def picture(target: Path) -> None:
             with sync_playwright() as play:
                 browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
                 page = browser.new_page(viewport={"width": 1400, "height": 1000}, locale="en-GB")
-                shown = "view=scenario&scenario=climate_plan&against=reference&figure=saved&year=2035"
-                page.goto(f"{address}/map#place=05913000&{shown}&lang=en")
-                ready = "body[data-drawn=true][data-scenario='05913000 climate_plan reference']"
-                page.wait_for_selector(ready, timeout=120_000)
-                page.wait_for_timeout(2000)
-                page.evaluate("document.querySelector('#trajectory').scrollIntoView()")
+                page.goto(f"{address}/map#place=05913000&view=plan&lang=en")
+                page.wait_for_selector("body[data-drawn=true][data-ready]", timeout=120_000)
+                page.get_by_role("button", name="What if low-income areas came first?").click()
+                page.wait_for_selector("#orders table", timeout=120_000)
+                page.select_option("#view", "low_income")
+                page.wait_for_timeout(5000)
+                page.evaluate("document.querySelector('#orders').scrollIntoView()")
                 page.evaluate("document.querySelector('#panel').scrollTop -= 90")
                 page.screenshot(path=target)
                 browser.close()

@@ -20,6 +20,8 @@ from layers.planning import FIRST_YEAR, LAST_YEAR
 from layers.social import Social, Zoning
 
 YEARS = (2030, 2035, 2040, 2045)
+# a region's pieces by 999 draws would take 300 MB for each amount
+MANY_PIECES, FEWER = 10_000, 199
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ class Benefits:
 
     def _drawn_pieces(self, kind: Kind, piece: IntArray, draws: int, seed: int) -> FloatArray:
         n = int(piece.max()) + 1
+        draws = draws if n <= MANY_PIECES else min(draws, FEWER)
         out = np.zeros((draws, n))
         for i, (full, gains) in self.potentials.items():
             eligible = full.eligible

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -242,7 +243,9 @@ class Catalogue:
         measures = with_overrides(measures, self.release.places[place].get("own_figures", []), f"{place}, measures")
         return planning(place, self.release, self.layer(base), areas, members, measures)
 
-    def social(self, place: str, indicator: str = SCHOOLS, *, coarse: bool = False) -> Social:
+    def social(
+        self, place: str, indicator: str = SCHOOLS, *, coarse: bool = False, students_poor_share: float | None = None
+    ) -> Social:
         """Return who lives where in a place, by an indicator of low income.
 
         Raises
@@ -253,9 +256,12 @@ class Catalogue:
             The place does not have this indicator.
         """
         plan = self.planning(place, coarse=coarse)
-        return plan.remembered(
-            ("social", indicator), lambda: Social(self._social_sources(plan, coarse=coarse), indicator)
-        )
+
+        def make() -> Social:
+            sources = self._social_sources(plan, coarse=coarse)
+            return Social(sources, indicator, students_poor_share=students_poor_share)
+
+        return plan.remembered(("social", indicator, students_poor_share), make)
 
     def _social_sources(self, plan: Planning, *, coarse: bool) -> Sources:
         def make() -> Sources:
@@ -285,6 +291,14 @@ class Catalogue:
     def told(self, place: str) -> set[str]:
         """Columns of the surroundings that any municipality of a place tells."""
         return {c for key in self._members(place) for c in self.release.places[key].get("surroundings", [])}
+
+    def raster(self, collection: str, name: str) -> Path | None:
+        """File of a place's own raster, finer than the cells of a layer; None where there is none of this name."""
+        place, _, theme = collection.partition(".")
+        if theme != "heat" or name not in build.RASTERS or place not in self.release.places:
+            return None
+        file = self.release.file(place, f"{name}.tif")
+        return file if file.is_file() else None
 
     def knows_land(self, place: str) -> bool:
         """Whether the land use of a place is published."""

@@ -18,8 +18,10 @@ from geo.equity import (
     concentration,
     concentration_curve,
     gini,
+    kakwani,
     kolm_pollak_ede,
     parts,
+    tail_ratio,
     theil_split,
     theil_t,
 )
@@ -38,6 +40,7 @@ from geo.inference import (
 from geo.moran import local_moran_bivariate, moran_bivariate
 from geo.neighbours import cells as neighbours_of_cells
 from layers.social import FEWEST, Social, Zoning
+from layers.social_sources import INCOME
 
 LEVEL = 0.9
 ALPHA = 0.1
@@ -164,7 +167,7 @@ def judge(amount: Amount, social: Social, asked: Asked) -> dict[str, Any]:
     return head | _sums(ranked, drawn) | {
         "equity_ratio": _verdict(claims, "equity_ratio", zoning.name, 1.0, social),
         "concentration_index": _verdict(claims, "concentration_index", zoning.name, 0.0, social),
-        "inequality": _inequality(ranked, drawn),
+        "inequality": _inequality(social, ranked, drawn),
         "quintiles": _quintiles(ranked, drawn),
         "curve": _curve(ranked, drawn),
         "pattern": _pattern(amount, social),
@@ -229,7 +232,7 @@ def _drawn(amount: Amount, social: Social, ranked: _Ranked, asked: Asked, *, mai
     zoning, known = ranked.zoning, ranked.known
     amounts = amount.unsure(zoning, asked.draws, asked.seed)[:, known]
     living = social.drawn(zoning, asked.definition, asked.draws, asked.seed)
-    steps = living.steps(zoning.people, known) if main else np.zeros((0, 0, 0))
+    steps = living.steps[:, known] if main else np.zeros((0, 0, 0))
     return _Drawn(amounts, living.rank[:, known], living.low[:, known], steps)
 
 
@@ -253,8 +256,9 @@ def _claims(amount: Amount, social: Social, ranked: _Ranked, drawn: _Drawn, aske
     if amount.by_chance is not None:
         chance = amount.by_chance(social, ranked.zoning, asked.permutations, asked.seed)[:, ranked.known]
         ratio, index = (placement_test(ranked.amount, chance, f) for f in (ratios, indices))
-        out["equity_ratio"] |= _chance(ratio) | {"choice_effect": ratio.choice_effect}
-        out["concentration_index"] |= _chance(index) | {"choice_difference": index.choice_difference}
+        drawn_lots = {"permutations": len(chance)}
+        out["equity_ratio"] |= _chance(ratio) | drawn_lots | {"choice_effect": ratio.choice_effect}
+        out["concentration_index"] |= _chance(index) | drawn_lots | {"choice_difference": index.choice_difference}
     return out
 
 
@@ -315,7 +319,7 @@ def _sums(ranked: _Ranked, drawn: _Drawn) -> dict[str, Any]:
     }
 
 
-def _inequality(ranked: _Ranked, drawn: _Drawn) -> dict[str, Any]:
+def _inequality(social: Social, ranked: _Ranked, drawn: _Drawn) -> dict[str, Any]:
     """Indices of how equal the amount per head is between areas, whoever lives there."""
     group = (ranked.low >= 0.5).astype(np.int64)
 
@@ -330,7 +334,10 @@ def _inequality(ranked: _Ranked, drawn: _Drawn) -> dict[str, Any]:
         "atkinson_0_5": lambda x, w: atkinson(x, w, epsilon=0.5),
         "atkinson_1": lambda x, w: atkinson(x, w, epsilon=1),
         "kolm_pollak_ede": lambda x, w: kolm_pollak_ede(x, w, epsilon=1),
+        "quintile_ratio": lambda x, w: tail_ratio(x * w, w, ranked.rank),
     }
+    if social.indicator.name == INCOME:
+        indices["kakwani"] = lambda x, w: kakwani(x, w, ranked.rank, burden=False)
     out: dict[str, Any] = {}
     per_head = drawn.amount[:: max(len(drawn.amount) // 99, 1)] / ranked.people
     for name, index in indices.items():

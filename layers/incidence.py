@@ -25,8 +25,8 @@ from layers.impact import Impact
 from layers.planning import FIRST_YEAR, LAST_YEAR
 from layers.rents import all_rents
 from layers.social import Social
+from layers.social_sources import INCOME
 
-INCOME = "median_income_eur_month"
 FIGURES = ("exclusion_error", "inclusion_error", "coverage_poor", "coverage_all", "cgh_ratio")
 PAYERS = ("tenant", "landlord", "owner_occupier", "public")
 

@@ -7,7 +7,7 @@ How sure an indicator is comes from drawing its sources anew: the schools of a c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,10 +17,19 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 from scipy.special import expit, logit
 
-from geo.arrays import BoolArray, FloatArray, IntArray, quotient, sum_by
+from geo.arrays import FloatArray, IntArray, quotient, sum_by
 from geo.equity import parts, ranks
 from geo.errors import InputError, Problem
-from geo.low_income import composite, official, poverty_line, quintile, relative_rate, robust, to_cells
+from geo.low_income import (
+    composite,
+    official,
+    poverty_line,
+    quintile,
+    relative_rate,
+    robust,
+    to_cells,
+    without_students,
+)
 from layers.social_sources import INDICATORS, OF_COMPOSITE, SCHOOLS, Points, Sources, most, number
 
 # of a school's surroundings: the six nearest, those within a walk of a primary pupil most
@@ -76,24 +85,27 @@ class Drawn:
         Rank of each zone by welfare, 0 to 1.
     low
         Share of its people that count as residents of low-income areas.
+    people
+        Of each zone.
     """
 
     rank: FloatArray
     low: FloatArray
+    people: FloatArray
 
-    def steps(self, people: FloatArray, known: BoolArray) -> FloatArray:
-        """Share of each known zone in each twentieth of the people, the poorest first, shape (draws, zones, 20).
+    @cached_property
+    def steps(self) -> FloatArray:
+        """Share of each zone in each twentieth of the people, the poorest first, shape (draws, zones, 20).
 
         Of a tenth of the draws where there are many zones, so that memory stays bounded.
         """
-        key = "steps"
-        if key not in self.kept:
-            few = slice(None, None, 1 if known.sum() <= MANY_ZONES else 10)
-            cuts = np.linspace(0, 1, 21)
-            self.kept[key] = np.stack([parts(people[known], row[known], cuts) for row in self.rank[few]])
-        return self.kept[key]
-
-    kept: dict[str, FloatArray] = field(default_factory=dict)
+        known = np.isfinite(self.rank[0])
+        few = self.rank[:: 1 if known.sum() <= MANY_ZONES else 10]
+        out = np.zeros((len(few), len(known), 20))
+        cuts = np.linspace(0, 1, 21)
+        for i, row in enumerate(few):
+            out[i, known] = parts(self.people[known], row[known], cuts)
+        return out
 
 
 class Social:
@@ -105,14 +117,18 @@ class Social:
         What is known.
     indicator
         Name in `INDICATORS`.
+    students_poor_share
+        Students are not taken for poor: they are left out of the rate and of the residents, this share of them having
+        been counted as poor. None leaves them in.
 
     Raises
     ------
     InputError
-        No such indicator, or the place does not have it.
+        No such indicator, or the place does not have it, nor the counts that students are taken out of.
     """
 
-    def __init__(self, sources: Sources, indicator: str = SCHOOLS) -> None:
+    def __init__(self, sources: Sources, indicator: str = SCHOOLS, *, students_poor_share: float | None = None) -> None:
+        self.students_poor_share = students_poor_share
         if indicator not in INDICATORS:
             raise InputError(Problem("indicator", f"'{indicator}' is unknown", f"Use one of {', '.join(INDICATORS)}."))
         self.sources = sources
@@ -122,6 +138,10 @@ class Social:
             what = f"'{indicator}' is not known for this place"
             have = f"It has {', '.join(found)}." if found else "It has none."
             raise InputError(Problem("indicator", what, f"{have} Import one as [[indicators]]; see docs/places.md."))
+        if students_poor_share is not None and (self.indicator.high != 1 or not self._counted_students()):
+            what = f"cannot be taken out of '{indicator}'"
+            remedy = "Choose a rate, and import `residents` and `students` beside it."
+            raise InputError(Problem("students", what, remedy))
 
     def available(self) -> list[str]:
         """Indicators that the place has."""
@@ -219,7 +239,17 @@ class Social:
             return composite({n: columns[n].to_numpy(np.float64) for n in names}, people)
         if self.indicator.name not in columns:
             return np.full(len(columns), np.nan)
-        return columns[self.indicator.name].to_numpy(np.float64)
+        rate = columns[self.indicator.name].to_numpy(np.float64)
+        if self.students_poor_share is None or not {"residents", "students"} <= set(columns):
+            return rate
+        residents, students = (columns[name].to_numpy(np.float64) for name in ("residents", "students"))
+        share = self.students_poor_share
+        poor, others = without_students(rate * residents, residents, students, students_poor_share=share)
+        return np.asarray(quotient(poor, others))
+
+    def _counted_students(self) -> bool:
+        levels = self.sources.levels.values()
+        return any(_known(v.columns, "residents") and _known(v.columns, "students") for v in levels)
 
     @cached_property
     def base_level(self) -> str | None:
@@ -380,7 +410,7 @@ class Social:
                 if known.any():
                     rank[i, known] = ranks(self.rank_by(row[known]), zoning.people[known])
                 low[i] = self._share(definition, zoning, row, zoning.people) if fixed is None else fixed
-            self._drawings[key] = Drawn(rank, low)
+            self._drawings[key] = Drawn(rank, low, zoning.people)
         return self._drawings[key]
 
     @cached_property

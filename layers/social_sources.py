@@ -16,6 +16,7 @@ from geo.arrays import FloatArray, IntArray, sum_by
 from layers.planning import Planning
 
 SCHOOLS = "social_index"
+INCOME = "median_income_eur_month"
 OF_COMPOSITE = ("sgb2_rate", "minimum_income_rate", "child_poverty_rate", "unemployment_rate")
 LAND_NRW = "05"
 
@@ -32,8 +33,6 @@ class Indicator:
         What it may be.
     higher_is_poorer
         Its direction.
-    ratio
-        Whether 1.25 times as much means something: not for an index.
     """
 
     name: str
@@ -43,19 +42,18 @@ class Indicator:
     low: float
     high: float
     higher_is_poorer: bool = True
-    ratio: bool = True
 
 
 INDICATORS = {
     i.name: i
     for i in (
-        Indicator(SCHOOLS, "School social index", "Schulsozialindex", "1-9", 1, 9, ratio=False),
+        Indicator(SCHOOLS, "School social index", "Schulsozialindex", "1-9", 1, 9),
         Indicator("sgb2_rate", "Rate of SGB II recipients", "SGB-II-Quote", "0-1", 0, 1),
         Indicator("minimum_income_rate", "Rate of minimum income recipients", "Mindestsicherungsquote", "0-1", 0, 1),
         Indicator("child_poverty_rate", "Child poverty rate", "Kinderarmutsquote", "0-1", 0, 1),
         Indicator("unemployment_rate", "Unemployment rate", "Arbeitslosenquote", "0-1", 0, 1),
         Indicator(
-            "median_income_eur_month",
+            INCOME,
             "Median equivalised income",
             "Median des Äquivalenzeinkommens",
             "EUR/month",
@@ -63,7 +61,7 @@ INDICATORS = {
             100_000,
             higher_is_poorer=False,
         ),
-        Indicator("composite", "Composite of rates", "Index aus Quoten", "z", -50, 50, ratio=False),
+        Indicator("composite", "Composite of rates", "Index aus Quoten", "z", -50, 50),
     )
 }
 
@@ -87,8 +85,8 @@ class Sources:
 
     Attributes
     ----------
-    unit_id, unit_people
-        Of each stock unit; people NaN where withheld.
+    unit_people
+        People of each stock unit; NaN where withheld.
     unit_x, unit_y
         Lower-left corner of the census cell of each unit, EPSG:3035.
     cell_east, cell_north

@@ -48,7 +48,7 @@ def of_place(catalogue: Catalogue, key: str) -> dict[str, Callable[[], Layer]]:
     found: dict[str, Callable[[], Layer]] = {}
     if catalogue.acts(key):
         found["low_income"] = partial(low_income, catalogue, key)
-    if catalogue.has(key, build.ENVIRONMENT):
+    if catalogue.told(key) & {"night_anomaly_k", "day_anomaly_k"} and catalogue.has(key, build.ENVIRONMENT):
         if catalogue.acts(key):
             found["priority"] = partial(priority, catalogue, key)
         found["heat"] = partial(environment, catalogue, key, "heat")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -34,6 +36,18 @@ settings.register_profile(
     "revier", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("revier")
+
+
+# a file goes to one worker: the long ones first, so that no worker ends alone with one of them
+LONG = (
+    *("test_map_equity", "test_clients", "test_notebooks", "test_judgement", "test_scenarios", "test_build"),
+    *("test_themes", "test_audit", "test_bench", "test_impact", "test_rasters", "test_siting_layers", "test_api"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 def in_shared(name: str) -> Path:
@@ -74,9 +88,20 @@ def figures() -> Figures:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory, figures: Figures) -> Path:
-    """Folder with a release of the whole region; tests that change it take a copy."""
+    """Folder with a release of the whole region; tests that change it take a copy.
+
+    Built once for all workers, whose scenarios must not meet: each has a copy whose files are links.
+    """
     folder = tmp_path_factory.mktemp("home")
-    build(folder, [places(figures)["ruhr"]], figures)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        build(folder, [places(figures)["ruhr"]], figures)
+        return folder
+    shared = tmp_path_factory.getbasetemp().parent / "ruhr"
+    with (tmp_path_factory.getbasetemp().parent / "ruhr.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "current").exists():
+            build(shared, [places(figures)["ruhr"]], figures)
+    shutil.copytree(shared, folder, copy_function=os.link, dirs_exist_ok=True)
     return folder
 
 

@@ -85,6 +85,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], A
         monkeypatch.setenv("REVIER_HOME", str(tmp_path / "home"))
         monkeypatch.setenv("REVIER_EXPORTS", str(tmp_path / "exports"))
         monkeypatch.setenv("REVIER_PLACE", place)
+        monkeypatch.setenv("REVIER_PERMUTATIONS", "199")
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
         notebook = read()
         NotebookClient(notebook, timeout=300, kernel_name="python3").execute()

@@ -101,6 +101,15 @@ def test_official_areas_and_robust_stand_beside_the_others() -> None:
     assert found["robust"][5] == 0
 
 
+def test_students_are_not_taken_for_poor_if_asked() -> None:
+    """By hand: 90 of 300 recipients of which 30 are half of 60 students: 60 of 240 others are 25 %, not 30 %."""
+    sources = toy(sgb2_rate=[0.3, 0.1], residents=[300.0, 300.0], students=[60.0, 0.0])
+    social = Social(sources, "sgb2_rate", students_poor_share=0.5)
+    assert social.published("district").tolist() == pytest.approx([0.25, 0.1])
+    with pytest.raises(InputError, match=r"students: cannot be taken out of 'social_index'"):
+        Social(toy(social_index=[6.0, 3.0]), students_poor_share=0.5)
+
+
 def test_an_indicator_that_a_place_does_not_have_is_refused_with_those_it_has() -> None:
     with pytest.raises(InputError, match=r"'sgb2_rate' is not known.*It has social_index"):
         Social(toy(social_index=[6.0, 3.0]), "sgb2_rate")

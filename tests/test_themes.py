@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from fastapi.testclient import TestClient
 
 from data.figures import Figures
@@ -134,9 +135,24 @@ def test_a_city_that_brings_green_gets_access(tmp_path: Path, figures: Figures) 
     gpd.GeoDataFrame(
         {"building_id": [str(i) for i in range(400)], "use": "residential", "storeys": 3.0}, geometry=houses, crs=25832
     ).to_file(tmp_path / "houses.gpkg")
+    cover = np.where(np.arange(200)[None, :] < 100, 1, 2) * np.ones((200, 1), np.int64)
+    with rasterio.open(
+        tmp_path / "cover.tif",
+        "w",
+        driver="GTiff",
+        width=200,
+        height=200,
+        count=1,
+        dtype="uint8",
+        crs="EPSG:25832",
+        transform=rasterio.Affine(10, 0, x, 0, -10, y + 2000),
+    ) as file:
+        file.write(cover.astype(np.uint8), 1)
     (tmp_path / "place.toml").write_text(
         'key = "greentown"\nname = "Greentown"\n[boundary]\nfile = "boundary.gpkg"\n'
         '[[buildings]]\nfile = "houses.gpkg"\n[[green]]\nfile = "green.gpkg"\n'
+        '[[rasters]]\nfile = "cover.tif"\nkind = "land_cover"\n'
+        'classes = { "1" = "park_with_trees", "2" = "sealed_residential_mix" }\n'
     )
     place: Place = load(tmp_path)
     from data import imports
@@ -149,6 +165,14 @@ def test_a_city_that_brings_green_gets_access(tmp_path: Path, figures: Figures) 
     assert share.max() == pytest.approx(1)
     assert values(layer, "public_green_share").min() == 0
     assert (values(layer, "access_300_1ha") > 0).any()
-    assert np.isnan(values(layer, "canopy_share")).all(), "no trees were brought: missing, not zero"
+    assert np.isnan(values(layer, "r3")).all(), "no trees were brought: missing, not zero"
     assert len(area) == len(share)
     assert catalogue.layer("greentown.green").table["name"].to_pylist() == ["P"]
+    warm = values(catalogue.layer("greentown.heat"), "day_anomaly_k")
+    assert warm[share > 0.9].mean() < warm[share < 0.1].mean() - 0.3, "the park is cooler than the houses"
+    raster = catalogue.raster("greentown.heat", "day_air_c")
+    assert raster is not None
+    with rasterio.open(raster) as file:
+        assert file.crs.to_epsg() == 25832
+        assert 26 < np.nanmin(file.read(1)) < np.nanmax(file.read(1)) < 30
+    assert catalogue.raster("greentown.access", "day_air_c") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Query, Response
@@ -11,16 +12,32 @@ from api import responses
 from api.deps import CatalogueDep, ETag
 from layers import siting as sitings
 from layers.audit import MAX_INVESTMENTS, REACH_M, audit, of_features
+from layers.catalogue import Catalogue
 from layers.equity import Asked
 from layers.judgement import described, judgement, orders
 from layers.planning import FIRST_YEAR, LAST_YEAR
 from layers.scenarios import STANDARD_BODY, Placements, run
 from layers.siting import MEASURES, Ask, siting
-from layers.social import DEFINITIONS
+from layers.social import DEFINITIONS, Social
 from layers.social_sources import SCHOOLS
 
 router = APIRouter(prefix="/places", tags=["Equity"])
-Indicator = Annotated[str, Query(max_length=40, description="What areas are ranked by.")]
+
+
+def social_of(
+    key: str,
+    catalogue: CatalogueDep,
+    indicator: Annotated[str, Query(max_length=40, description="What areas are ranked by.")] = SCHOOLS,
+    students_poor_share: Annotated[
+        float | None,
+        Query(ge=0, le=1, description="Leaves students out of a rate that counts this share of them as poor."),
+    ] = None,
+) -> Social:
+    """Who lives where in the place."""
+    return catalogue.social(key, indicator, students_poor_share=students_poor_share)
+
+
+SocialDep = Annotated[Social, Depends(social_of)]
 
 
 def asked(
@@ -41,21 +58,29 @@ def asked(
 How = Annotated[Asked, Depends(asked)]
 
 
+def _once(
+    catalogue: Catalogue, key: str, social: Social, asked_for: tuple[Any, ...], make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Answer a question that was answered before without working it out again: a judgement takes seconds."""
+    by = (social.indicator.name, social.students_poor_share)
+    return catalogue.planning(key).remembered((*by, *asked_for), make)
+
+
 @router.get("/{key}/low-income", summary="Low income, by several definitions")
-def low_income(key: str, catalogue: CatalogueDep, etag: ETag, how: How, indicator: Indicator = SCHOOLS) -> Response:
+def low_income(key: str, catalogue: CatalogueDep, etag: ETag, how: How, social: SocialDep) -> Response:
     """Who lives in low-income areas by every definition that the indicator allows, and how sure that is."""
-    social = catalogue.social(key, indicator)
     head = {"place": key, "release": catalogue.release.id, "modelled": True}
     return responses.json(head | described(social, how), etag)
 
 
 @router.get("/{key}/scenarios/{name}/equity", summary="Who gains from a scenario")
-def scenario_equity(
-    key: str, name: str, catalogue: CatalogueDep, etag: ETag, how: How, indicator: Indicator = SCHOOLS
-) -> Response:
+def scenario_equity(key: str, name: str, catalogue: CatalogueDep, etag: ETag, how: How, social: SocialDep) -> Response:
     """Every figure with its interval, a p-value against chance, and whether other zonings say the same."""
-    result = catalogue.run(key, name)
-    return responses.json(judgement(result, catalogue.social(key, indicator), how), etag)
+    made = catalogue.scenario(key, name).model_dump_json()
+    body = _once(
+        catalogue, key, social, ("scenario", made, how), lambda: judgement(catalogue.run(key, name), social, how)
+    )
+    return responses.json(body, etag)
 
 
 @router.post("/{key}/equity", summary="Who gains from placements")
@@ -63,12 +88,15 @@ def post_equity(
     key: str,
     catalogue: CatalogueDep,
     how: How,
-    indicator: Indicator = SCHOOLS,
+    social: SocialDep,
     placements: Annotated[Placements, Body()] = STANDARD_BODY,
 ) -> Response:
     """As for a scenario. Without a body, the standard programme."""
-    result = run(catalogue.planning(key), placements)
-    return responses.json(judgement(result, catalogue.social(key, indicator), how))
+    asked_for = ("placements", placements.model_dump_json(), how)
+    body = _once(
+        catalogue, key, social, asked_for, lambda: judgement(run(catalogue.planning(key), placements), social, how)
+    )
+    return responses.json(body)
 
 
 @router.post("/{key}/equity/orders", summary="The same programme in different orders")
@@ -76,11 +104,13 @@ def post_orders(
     key: str,
     catalogue: CatalogueDep,
     how: How,
-    indicator: Indicator = SCHOOLS,
+    social: SocialDep,
     placements: Annotated[Placements, Body()] = STANDARD_BODY,
 ) -> Response:
     """Worst buildings first, everybody alike, low-income areas first: who gains, and the price in tonnes."""
-    return responses.json(orders(catalogue.planning(key), catalogue.social(key, indicator), placements, how))
+    asked_for = ("orders", placements.model_dump_json(), how)
+    body = _once(catalogue, key, social, asked_for, lambda: orders(catalogue.planning(key), social, placements, how))
+    return responses.json(body)
 
 
 class Investment(BaseModel):
@@ -104,13 +134,13 @@ def post_audit(
     catalogue: CatalogueDep,
     how: How,
     investments: Annotated[InvestmentCollection, Body()],
-    indicator: Indicator = SCHOOLS,
+    social: SocialDep,
     reach_m: Annotated[float, Query(gt=0, le=5_000, description="An investment is for those within reach.")] = REACH_M,
 ) -> Response:
     """Load points, lines or areas with amounts, and see whom they reached, as for a scenario."""
     planning = catalogue.planning(key)
     made = of_features(planning, [one.model_dump() for one in investments.features])
-    return responses.json(audit(planning, catalogue.social(key, indicator), made, how, reach_m=reach_m))
+    return responses.json(audit(planning, social, made, how, reach_m=reach_m))
 
 
 class SitingQuestion(BaseModel):

@@ -100,10 +100,14 @@ def coverage(
     f: Annotated[Literal["tif"], Query(description="Cloud-optimised GeoTIFF.")] = "tif",
     column: ColumnName = None,
 ) -> Response:
-    """Cloud-optimised GeoTIFF of an attribute, EPSG:3035; GIS may read parts of it by HTTP ranges."""
+    """Cloud-optimised GeoTIFF of an attribute, EPSG:3035; GIS may read parts of it by HTTP ranges.
+
+    Of a place that brought land cover, `{place}.heat` also has `day_air_c`: air of a hot day, degC, in the place's CRS.
+    """
     layer = catalogue.layer(collection)
     name = column or rasters.default_column(layer)
-    content = rasters.cog(layer, name, export.licences(catalogue, layer))
+    own = catalogue.raster(collection, name)
+    content = rasters.cog(layer, name, export.licences(catalogue, layer)) if own is None else own.read_bytes()
     headers = _headers(tag) | {
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(f'{collection}.{name}.{f}')}",
