@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import KDTree
 from scipy.special import expit, logit, ndtri
 
 from geo import equity
@@ -32,10 +31,6 @@ from geo.errors import InputError, Problem
 
 # relative slack of a comparison with a computed threshold, so that the order of a sum decides no flag
 ROUNDING = 1e-12
-# a Gaussian weight is next to nothing from here on
-BANDWIDTHS = 3
-# distances held in memory at once by `from_points`
-BLOCK = 2_000_000
 
 Definition = Callable[[FloatArray], FloatArray]
 
@@ -326,30 +321,6 @@ def rate_draws(rate: ArrayLike, n: ArrayLike, *, seed: int, draws: int = 1000) -
     return (_only(known, rng.beta(alpha, beta)) for _ in range(draws))
 
 
-def indicator_draws(
-    value: ArrayLike, se: ArrayLike, *, seed: int, draws: int = 1000, low: float = -np.inf, high: float = np.inf
-) -> Iterator[FloatArray]:
-    """Indicators as they might as well have been: normal draws around a value, clipped to its range.
-
-    Parameters
-    ----------
-    value, se
-        Indicator of each area and its standard error in the same unit; NaN where unknown.
-    seed, draws
-        The same seed gives the same draws.
-    low, high
-        Range of the indicator.
-
-    Yields
-    ------
-    FloatArray
-        One value for each area; NaN where value or standard error is unknown.
-    """
-    mean, error = partly(Argument("value", value), Argument("se", se, low=0), also=_range_problems(low, high))
-    rng = np.random.default_rng(seed)
-    return (np.clip(mean + error * rng.standard_normal(mean.shape), low, high) for _ in range(draws))
-
-
 @dataclass(frozen=True)
 class Membership:
     """How likely each area is to be one of the poor.
@@ -373,7 +344,7 @@ def membership(samples: Iterable[FloatArray], definition: Definition, *, level: 
     Parameters
     ----------
     samples
-        Draws of an indicator: `rate_draws` or `indicator_draws`.
+        Draws of an indicator, such as `rate_draws`.
     definition
         Gives the share that counts as poor in each area, such as ``lambda rate: relative_rate(rate, people)``.
     level
@@ -393,7 +364,7 @@ def membership(samples: Iterable[FloatArray], definition: Definition, *, level: 
     return Membership(probability, np.asarray(~certain | np.isnan(probability)))
 
 
-# --- where inside an area, and between points -------------------------------------------------------------------------
+# --- where inside an area ---------------------------------------------------------------------------------------------
 
 
 def to_cells(
@@ -453,88 +424,6 @@ def to_cells(
     target = (value - low) / (high - low)
     steps = slope * _spread(key[inside], w, area, value.size)
     out[inside] = low + (high - low) * _under_margins(target, area, w, steps)
-    return out
-
-
-@dataclass(frozen=True)
-class Smoothed:
-    """Value at places from points around them, one figure for each place.
-
-    Attributes
-    ----------
-    value
-        Weighted mean; NaN beyond the greatest distance.
-    effective_n
-        How many equally weighted points the mean is worth; 0 beyond.
-    se
-        Standard error from the weighted spread; NaN where fewer than two points count.
-    """
-
-    value: FloatArray
-    effective_n: FloatArray
-    se: FloatArray
-
-
-def from_points(
-    points_m: ArrayLike,
-    value: ArrayLike,
-    weight: ArrayLike,
-    places_m: ArrayLike,
-    *,
-    k: int = 5,
-    bandwidth_m: float = 1500,
-    max_distance_m: float = 5000,
-) -> Smoothed:
-    """Indicator at places from points such as schools, weighted by size and nearness.
-
-    Parameters
-    ----------
-    points_m, places_m
-        Coordinates in one metric CRS, shape (points, 2) and (places, 2).
-    value, weight
-        Indicator of each point, NaN where unknown (left out then), and its size, such as pupils (0 leaves it out).
-    k
-        How many of the nearest points count at least; beyond those, all within three bandwidths do.
-    bandwidth_m
-        Standard deviation of the Gaussian.
-    max_distance_m
-        Places whose nearest point is farther have no value.
-
-    Raises
-    ------
-    InputError
-        Coordinates that are not finite or not in pairs, negative weights, lengths that do not fit.
-    """
-    finite("bandwidth_m, max_distance_m, k", [bandwidth_m, max_distance_m, k], minimum=1)
-    points, places = (
-        np.atleast_2d(finite(name, xy, size=2)) for name, xy in (("points_m", points_m), ("places_m", places_m))
-    )
-    v, _, w = partly(
-        Argument("value", value), known=[Argument("points_m", points[..., 0]), Argument("weight", weight, low=0)]
-    )
-    used = ~np.isnan(v) & (w > 0)
-    points, v, w = points[used], v[used], w[used]
-    out = Smoothed(np.full(len(places), np.nan), np.zeros(len(places)), np.full(len(places), np.nan))
-    if not len(points) or not len(places):
-        return out
-    tree, reach = KDTree(points), BANDWIDTHS * bandwidth_m
-    most = min(len(points), max(k, int(np.max(tree.query_ball_point(places, reach, return_length=True)))))
-    for start in range(0, len(places), max(1, BLOCK // most)):
-        block = slice(start, start + max(1, BLOCK // most))
-        # asked for a list of ranks, the tree answers in columns even if there is one
-        distance, near = (np.asarray(column) for column in tree.query(places[block], k=list(range(1, most + 1))))
-        counts = (distance <= reach) | (np.arange(most) < k)
-        # measured from the nearest point, so that far from all of them the weights do not all vanish
-        nearness = np.exp((distance[:, :1] ** 2 - distance**2) / (2 * bandwidth_m**2))
-        share = np.where(counts, nearness * w[near], 0)
-        share /= share.sum(axis=1, keepdims=True)
-        there = distance[:, 0] <= max_distance_m
-        mean = (share * v[near]).sum(axis=1)
-        squares = (share**2).sum(axis=1)
-        variance = quotient((share * (v[near] - mean[:, None]) ** 2).sum(axis=1), 1 - squares)
-        out.value[block] = np.where(there, mean, np.nan)
-        out.effective_n[block] = np.where(there, 1 / squares, 0)
-        out.se[block] = np.where(there & (squares < 1 - 1e-9), np.sqrt(variance * squares), np.nan)
     return out
 
 

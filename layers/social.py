@@ -25,6 +25,7 @@ from geo.low_income import (
     official,
     poverty_line,
     quintile,
+    rate_draws,
     relative_rate,
     robust,
     to_cells,
@@ -425,7 +426,7 @@ class Social:
         """Draws of the cells' values, shape (draws, cells)."""
         if (draws, seed) not in self._cells_drawn:
             cells = np.repeat(self.cells[None, :], draws, axis=0)
-            shift = self._shifts(draws, np.random.default_rng(seed))
+            shift = self._shifts(draws, seed)
             if shift is not None:
                 low, high = self.indicator.low, self.indicator.high
                 base = logit(np.clip((cells - low) / (high - low), 0, 1))
@@ -433,11 +434,12 @@ class Social:
             self._cells_drawn[draws, seed] = cells
         return self._cells_drawn[draws, seed]
 
-    def _shifts(self, draws: int, rng: np.random.Generator) -> FloatArray | None:
+    def _shifts(self, draws: int, seed: int) -> FloatArray | None:
         """Shift of each cell's log odds, shape (draws, cells)."""
         if self.indicator.name == SCHOOLS and self._near is not None:
             # the Bayesian bootstrap: every school as often as chance has it, none ever quite gone
-            return self._log_odds(rng.exponential(size=(draws, len(self._points)))) - self._near
+            lots = np.random.default_rng(seed).exponential(size=(draws, len(self._points)))
+            return self._log_odds(lots) - self._near
         level = None if self.base_level is None else self.sources.levels[self.base_level]
         if level is None or "residents" not in level.columns or self.indicator.high != 1:
             return None
@@ -445,8 +447,7 @@ class Social:
         rate = self.published(self.base_level or "")
         counted = np.isfinite(n) & np.isfinite(rate) & (n > 0)
         shift = np.zeros((draws, len(n)))
-        poor = rate[counted] * n[counted]
-        drawn = rng.beta(poor + 0.5, n[counted] - poor + 0.5, size=(draws, int(counted.sum())))
+        drawn = np.stack(list(rate_draws(rate[counted], n[counted], seed=seed, draws=draws)))
         edge = 0.5 / n[counted]
         shift[:, counted] = logit(drawn) - logit(np.clip(rate[counted], edge, 1 - edge))
         of_cell = most(

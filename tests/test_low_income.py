@@ -8,13 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import ArrayLike
-from scipy.stats import beta, norm
+from scipy.stats import beta
 
 from geo.errors import InputError
 from geo.low_income import (
     composite,
-    from_points,
-    indicator_draws,
     membership,
     official,
     poverty_line,
@@ -218,15 +216,6 @@ def test_uncertain_is_an_interval_across_the_threshold(count: int) -> None:
     assert found.uncertain[0] == (low < 0.2 < high)
 
 
-def test_draws_with_a_standard_error_are_normal_and_stay_in_range() -> None:
-    sample = np.array(list(indicator_draws([5, 1.1, 3, NAN], [1, 2, NAN, 1], seed=4, draws=4000, low=1, high=9)))
-    assert sample[:, 0].std() == pytest.approx(1, rel=0.05)
-    assert (sample[:, 1] == 1).mean() == pytest.approx(norm.cdf(-0.05), abs=0.03)
-    assert np.isnan(sample[:, 2:]).all()
-    assert np.nanmin(sample) >= 1
-    assert np.nanmax(sample) <= 9
-
-
 def test_the_same_seed_draws_the_same() -> None:
     once, again = (list(rate_draws([0.2, 0.4], [50, 50], seed=9, draws=3)) for _ in range(2))
     same(once, np.array(again).tolist())
@@ -316,66 +305,3 @@ def test_cells_in_unknown_areas_and_values_out_of_range_are_refused() -> None:
         to_cells([15], [0], [1], [1])
     with pytest.raises(InputError, match="9 is not below 1"):
         to_cells([5], [0], [1], [1], low=9, high=1)
-
-
-# --- points -----------------------------------------------------------------------------------------------------------
-
-
-def test_points_by_hand() -> None:
-    """Two schools, the nearer one three times as large: exp(-1/2) of the other's weight is left at one bandwidth."""
-    found = from_points([[0, 0], [1500, 0]], [2, 6], [300, 100], [[0, 0], [0, 4999], [0, 5001]])
-    far = np.exp(-0.5) / 3
-    share = np.array([1, far]) / (1 + far)
-    mean = share @ [2, 6]
-    same(found.value[:1], [mean])
-    same(found.effective_n[:1], [1 / (share @ share)])
-    variance = share @ (np.array([2, 6]) - mean) ** 2 / (1 - share @ share)
-    same(found.se[:1], [np.sqrt(variance * (share @ share))])
-    assert np.isfinite(found.value[1])
-    assert np.isnan([found.value[2], found.se[2]]).all()
-    assert found.effective_n[2] == 0
-
-
-def test_equal_points_have_the_plain_standard_error() -> None:
-    ring = [[np.cos(a), np.sin(a)] for a in (0, 1, 2, 3)]
-    found = from_points(ring, [1, 2, 3, 6], [7, 7, 7, 7], [[0, 0]])
-    same(found.value, [3])
-    same(found.effective_n, [4])
-    same(found.se, [np.std([1, 2, 3, 6], ddof=1) / 2])
-
-
-def test_at_least_k_points_count_and_all_within_three_bandwidths() -> None:
-    line = np.column_stack([np.arange(1, 11) * 1000.0, np.zeros(10)])
-    near = from_points(line, np.arange(10.0), np.ones(10), [[0, 0]], k=1, bandwidth_m=1000)
-    weight = np.exp(-(np.array([1, 2, 3]) ** 2) / 2)
-    same(near.value, [weight @ [0, 1, 2] / weight.sum()])
-    more = from_points(line, np.arange(10.0), np.ones(10), [[0, 0]], k=5, bandwidth_m=1000)
-    weight = np.exp(-(np.arange(1.0, 6) ** 2) / 2)
-    same(more.value, [weight @ np.arange(5) / weight.sum()])
-
-
-def test_points_without_a_value_or_size_are_left_out_and_one_has_no_error() -> None:
-    found = from_points([[0, 0], [1, 0], [2, 0]], [NAN, 4, 9], [50, 50, 0], [[0, 0]])
-    same(found.value, [4])
-    same(found.se, [NAN])
-    nothing = from_points(np.zeros((0, 2)), [], [], [[0, 0]])
-    assert np.isnan(nothing.value).all()
-    far = from_points([[0, 0], [100_000, 0]], [4, 9], [1, 1], [[3000, 0]])
-    same(far.value, [4])
-    same(far.se, [NAN])  # the second has no weight left: nothing is known of the spread
-
-
-def test_many_places_are_worked_off_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    points, places = rng.uniform(0, 9000, (40, 2)), rng.uniform(0, 9000, (57, 2))
-    arguments = points, rng.uniform(1, 9, 40), rng.uniform(100, 400, 40), places
-    whole = from_points(*arguments)
-    monkeypatch.setattr("geo.low_income.BLOCK", 100)
-    same(from_points(*arguments).se, whole.se.tolist())
-
-
-def test_bad_points_are_refused() -> None:
-    with pytest.raises(InputError, match=r"points_m: has shape \(2, 3\)"):
-        from_points(np.zeros((2, 3)), [1, 2], [1, 1], [[0, 0]])
-    with pytest.raises(InputError, match=r"weight\[1\]: 1 value\(s\) below 0"):
-        from_points(np.zeros((2, 2)), [1, 2], [1, -1], [[0, 0]])
