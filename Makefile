@@ -14,9 +14,11 @@ run: $(MARK)run
 test: $(MARK)test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15
+	@# types are checked while the first tests run; both must pass
+	$(BIN)/mypy & types=$$!; \
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations=15; tests=$$?; \
+	wait $$types && exit $$tests
 
 # The lock file holds hashes; a package that differs is refused.
 $(MARK)run: requirements.lock package-lock.json $(MARK)venv

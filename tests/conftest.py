@@ -38,10 +38,11 @@ settings.register_profile(
 settings.load_profile("revier")
 
 
-# a file goes to one worker: the long ones first, so that no worker ends alone with one of them
+# a file goes to one worker: the long ones first, so that no worker ends alone with one of them; the second needs no
+# region, so that its worker does not wait for the first to build it
 LONG = (
-    *("test_map_equity", "test_clients", "test_notebooks", "test_judgement", "test_scenarios", "test_build"),
-    *("test_themes", "test_audit", "test_bench", "test_impact", "test_rasters", "test_siting_layers", "test_api"),
+    *("test_map_equity", "test_bench", "test_clients", "test_notebooks", "test_scenarios", "test_build", "test_themes"),
+    *("test_judgement", "test_audit", "test_impact", "test_rasters", "test_siting_layers", "test_api"),
 )
 
 

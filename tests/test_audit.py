@@ -29,7 +29,7 @@ NORTH, SOUTH = (7.463, 51.524), (7.438, 51.462)
 
 @pytest.fixture(scope="module")
 def place(catalogue: Catalogue) -> tuple[Planning, Social]:
-    return catalogue.planning(DORTMUND), catalogue.social(DORTMUND)
+    return catalogue.planning(DORTMUND, coarse=True), catalogue.social(DORTMUND, coarse=True)
 
 
 def feature(lon: float, lat: float, **properties: Any) -> dict[str, Any]:

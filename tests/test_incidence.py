@@ -22,7 +22,7 @@ QUICK = Asked(permutations=99, draws=99)
 
 @pytest.fixture(scope="module")
 def made(catalogue: Catalogue) -> tuple[Impact, Social]:
-    return impact(catalogue.planning(DORTMUND), [STANDARD]), catalogue.social(DORTMUND)
+    return impact(catalogue.planning(DORTMUND, coarse=True), [STANDARD]), catalogue.social(DORTMUND, coarse=True)
 
 
 def test_what_tenants_lose_landlords_get_beside_their_investment(made: tuple[Impact, Social]) -> None:
@@ -51,14 +51,14 @@ def test_fifths_sum_to_all(made: tuple[Impact, Social]) -> None:
 
 def test_a_place_without_districts_or_envelopes_says_nothing(catalogue: Catalogue, made: tuple[Impact, Social]) -> None:
     assert incidence(impact(catalogue.planning("05113000"), [STANDARD]), catalogue.social("05113000"), QUICK) is None
-    pumps = impact(catalogue.planning(DORTMUND), [Placement("heat_pump_air", uptake=0.1)])
+    pumps = impact(catalogue.planning(DORTMUND, coarse=True), [Placement("heat_pump_air", uptake=0.1)])
     assert incidence(pumps, made[1], QUICK) is None
     assert reached(pumps, made[1], QUICK) is None
 
 
 def test_low_income_first_finds_more_of_them(catalogue: Catalogue, made: tuple[Impact, Social]) -> None:
     """Everybody alike reaches shares as they are; low-income first misses fewer."""
-    first = impact(catalogue.planning(DORTMUND), [replace(STANDARD, priority="low_income_first")])
+    first = impact(catalogue.planning(DORTMUND, coarse=True), [replace(STANDARD, priority="low_income_first")])
     even, poor = (reached(r, made[1], QUICK) for r in (made[0], first))
     assert even is not None
     assert poor is not None
