@@ -16,12 +16,15 @@ def judgement(out: Console, body: dict[str, Any]) -> None:
     _heading(out, body)
     for metric in body["metrics"]:
         _metric(out, metric)
+    if body.get("incidence"):
+        _incidence(out, body["incidence"])
     if body["years"]:
         table = Table("Year", "total", "equity ratio", title="Bill saving over the years" if "areas" in body else "")
         for row in body["years"]:
             table.add_row(str(row["year"]), f"{row['total']:,.0f}", _figure(row["equity_ratio"]))
         out.print(table)
     _sentences(out, [s["en"] for s in body["sentences"]])
+    _notes(out, body)
 
 
 def orders(out: Console, body: dict[str, Any]) -> None:
@@ -46,6 +49,7 @@ def orders(out: Console, body: dict[str, Any]) -> None:
         soft_wrap=True,
     )
     _sentences(out, [f"{r['order']}: {r['sentence']['en']}" for r in body["orders"] if r["sentence"]])
+    _notes(out, body)
 
 
 def siting(out: Console, body: dict[str, Any]) -> None:
@@ -79,8 +83,7 @@ def siting(out: Console, body: dict[str, Any]) -> None:
             price,
         )
     out.print(front)
-    for note in body["notes"]:
-        out.print(f"· {note['en']}", soft_wrap=True, style="dim")
+    _notes(out, body)
 
 
 def _heading(out: Console, body: dict[str, Any]) -> None:
@@ -110,6 +113,23 @@ def _metric(out: Console, metric: dict[str, Any]) -> None:
         cells = (str(row["areas"]), _figure(row), _p(row), chance, _figure(other, 3), _p(other))
         table.add_row(row["en"], *cells)
     out.print(table)
+
+
+def _notes(out: Console, body: dict[str, Any]) -> None:
+    for note in body.get("notes", []):
+        out.print(f"· {note['en']}", soft_wrap=True, style="dim")
+
+
+def _incidence(out: Console, incidence: dict[str, Any]) -> None:
+    table = Table(
+        "Who", "M EUR/a", "of it in low-income areas", "EUR/a per head there", title="Net gain in treated homes"
+    )
+    for row in incidence["payers"]:
+        low = {name: value / MILLION for name, value in row["net_eur_a_in_low_income"].items()}
+        each = row["net_eur_a_per_head_in_low_income"]
+        table.add_row(row["payer"], f"{row['net_eur_a'] / MILLION:,.2f}", _figure(low), f"{each:,.1f}" if each else "")
+    out.print(table)
+    out.print(f"· {incidence['note']}", soft_wrap=True, style="dim")
 
 
 def _sentences(out: Console, sentences: list[str]) -> None:

@@ -24,6 +24,8 @@ from layers.scenarios import to_place
 from layers.social import Social, Zoning
 
 REACH_M = 500.0
+# an investment farther from any inhabited cell is not in the place
+FARTHEST_M = 1_000.0
 MAX_INVESTMENTS = 10_000
 
 
@@ -138,10 +140,9 @@ def _shares(social: Social, shapes: NDArray[np.object_], reach_m: float) -> tupl
     found = np.zeros(len(shapes), dtype=bool)
     found[one] = True
     if alone.size:
-        pair, far = tree.query_nearest(shapes[alone], max_distance=1_000.0, all_matches=False, return_distance=True)
+        pair = tree.query_nearest(shapes[alone], max_distance=FARTHEST_M, all_matches=False)
         one, cell = np.concatenate([one, alone[pair[0]]]), np.concatenate([cell, pair[1]])
         found[alone[pair[0]]] = True
-        del far
     return _normal(one, lived[cell], social.cell_people, len(shapes)), found
 
 

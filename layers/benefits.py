@@ -101,6 +101,10 @@ class Benefits:
         """All amounts that homes get."""
         return [self._amount(kind) for kind in KINDS if self.by_unit[kind.column].any()]
 
+    def bill(self) -> Amount:
+        """Bill saving in the last year."""
+        return self._amount(KINDS[0])
+
     def of_year(self, year: int) -> Amount:
         """Bill saving in a year."""
         return self._made(KINDS[0], self._bills[:, year - FIRST_YEAR], None)

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from data.units import CELL
+from geo.errors import Problem
 from layers.benefits import YEARS, Benefits
 from layers.equity import LEVEL, Asked, brief, judge
+from layers.errors import PlacementError
 from layers.gains import plain
 from layers.green_gains import amounts as green_amounts
 from layers.greening import greening
@@ -43,7 +46,7 @@ def judgement(result: Impact, social: Social, asked: Asked | None = None) -> dic
     -------
     dict
         `definitions` side by side, `metrics` (see `layers.equity.judge`), `years` of the bill saving, `incidence` by
-        payer, whom it `reached`, the `energy_burden`, `sentences`.
+        payer, whom it `reached`, the `energy_burden`, `sentences`, and `notes` on what they rest on.
     """
     how = asked or Asked()
     benefits = Benefits(result)
@@ -62,6 +65,7 @@ def judgement(result: Impact, social: Social, asked: Asked | None = None) -> dic
         "reached": reached(result, social, how),
         "energy_burden": energy_burden(result, social),
         "sentences": [one for m in metrics if (one := sentence(m)) is not None],
+        "notes": _drawn(result.planning),
     }
 
 
@@ -190,11 +194,16 @@ def orders(planning: Planning, social: Social, body: Placements, asked: Asked | 
         against worst first, in tonnes, and per additional EUR of bill saving that residents of low-income areas get.
     """
     how = asked or Asked()
+    plain = run(planning, body)
+    if not plain.bill_by_unit()[:, -1].any():
+        what = "save no bill of a home, so there is no order to compare"
+        raise PlacementError(Problem("placements", what, "Place a measure on homes."))
+    quantities = [float(one.quantity[-1]) for one in plain.placed]
     rows = []
     for order in ORDERS:
-        features = [_ordered(planning, feature, order) for feature in body.features]
+        features = [_ordered(*pair, order) for pair in zip(body.features, quantities, strict=True)]
         result = run(planning, body.model_copy(update={"features": features}))
-        found = judge(Benefits(result).amounts()[0], social, how)
+        found = judge(Benefits(result).bill(), social, how)
         rows.append(
             {
                 "order": order,
@@ -208,7 +217,6 @@ def orders(planning: Planning, social: Social, body: Placements, asked: Asked | 
     first, last = rows[0], rows[-1]
     lost = float(str(first["t_co2e_saved_cumulative"])) - float(str(last["t_co2e_saved_cumulative"]))
     gained = _in_low_income(last) - _in_low_income(first)
-    by_district = len(planning.areas) > 1
     return {
         "place": planning.place,
         "name": planning.name,
@@ -217,14 +225,7 @@ def orders(planning: Planning, social: Social, body: Placements, asked: Asked | 
         "modelled": True,
         **described(social, how),
         "orders": rows,
-        "notes": []
-        if by_district
-        else [
-            {
-                "en": "Low-income first goes by districts; this place has none, so it changes nothing here.",
-                "de": "Einkommensschwache zuerst geht nach Bezirken; dieser Ort hat keine, also ändert es hier nichts.",
-            }
-        ],
+        "notes": [*_by_district(planning), *_drawn(planning)],
         "price": {
             "of": "low_income_first",
             "against": "worst_first",
@@ -241,9 +242,32 @@ def _in_low_income(row: dict[str, Any]) -> float:
     return 0.0 if "missing" in found else float(found["total"] * found["low_income_benefit_share"]["value"])
 
 
-def _ordered(planning: Planning, feature: Feature, order: str) -> Feature:
+def _by_district(planning: Planning) -> list[dict[str, str]]:
+    if len(planning.areas) > 1:
+        return []
+    return [
+        {
+            "en": "Low-income first goes by districts; this place has none, so it changes nothing here.",
+            "de": "Einkommensschwache zuerst geht nach Bezirken; dieser Ort hat keine, also ändert es hier nichts.",
+        }
+    ]
+
+
+def _drawn(planning: Planning) -> list[dict[str, str]]:
+    """Warn where what tells buildings apart was drawn from census counts."""
+    if not ((planning.units["use"] != CELL) & (planning.units["data_grade"] == "D")).any():
+        return []
+    return [
+        {
+            "en": "Buildings are drawn from census counts (grade D): what an order among buildings does, such as worst "
+            "first, is only as sure as they are. An order of districts does not rest on them.",
+            "de": "Gebäude sind aus Zensuszahlen gezeichnet (Güte D): Was eine Reihenfolge unter Gebäuden bewirkt, "
+            "etwa die schlechtesten zuerst, ist nur so sicher wie sie. Eine Reihenfolge der Bezirke hängt nicht daran.",
+        }
+    ]
+
+
+def _ordered(feature: Feature, quantity: float, order: str) -> Feature:
     """Put a placement in another order, its quantity as it is."""
-    alone = run(planning, Placements(features=[feature]))
-    quantity = float(alone.placed[0].quantity[-1])
     properties = feature.properties.model_copy(update={"priority": order, "uptake": None, "quantity": quantity})
     return feature.model_copy(update={"properties": properties})

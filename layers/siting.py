@@ -229,8 +229,7 @@ def siting(planning: Planning, social: Social, ask: Ask) -> Siting:
         )
     district, caps = None, None
     if ask.cap_eur is not None:
-        of_cell = social.zonings["district"].of_cell if "district" in social.zonings else None
-        if of_cell is None:
+        if "district" not in social.zonings:
             raise PlacementError(Problem("cap_eur", "needs districts, and the place has none", "Leave it out."))
         district = _district_of_zone(found.zoning, social)
         caps = dict.fromkeys(range(int(district.max()) + 1), ask.cap_eur)

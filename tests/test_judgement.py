@@ -11,10 +11,11 @@ from geo.arrays import FloatArray
 from layers.benefits import Benefits
 from layers.catalogue import Catalogue
 from layers.equity import Amount, Asked, judge
+from layers.errors import PlacementError
 from layers.impact import impact
 from layers.judgement import judgement, orders, sentence
 from layers.placement import STANDARD
-from layers.scenarios import STANDARD_BODY
+from layers.scenarios import STANDARD_BODY, Feature, Placements, Properties, run
 from layers.social import Social, Zoning
 
 DORTMUND = "05913000"
@@ -120,3 +121,19 @@ def test_same_seed_same_answer_and_every_figure_has_an_interval(catalogue: Catal
     assert [row["year"] for row in one["years"]] == [2030, 2035, 2040, 2045]
     assert {d["definition"] for d in one["definitions"]} == {"quintile", "relative_rate", "robust"}
     assert [m["metric"] for m in one["metrics"] if not m["benefit"]] == ["t_co2e_saved"], "tonnes benefit nobody here"
+
+
+def test_drawn_buildings_are_named_where_an_order_among_them_is_judged(catalogue: Catalogue, social: Social) -> None:
+    """Dortmund's single buildings are drawn; its census cells are counted, and need no such warning."""
+    found = judgement(impact(catalogue.planning(DORTMUND), [STANDARD]), social, QUICK)
+    assert "drawn from census counts" in found["notes"][0]["en"]
+    cells = catalogue.social(DORTMUND, coarse=True)
+    assert judgement(impact(catalogue.planning(DORTMUND, coarse=True), [STANDARD]), cells, QUICK)["notes"] == []
+
+
+def test_orders_of_what_saves_no_bill_are_refused(catalogue: Catalogue, social: Social) -> None:
+    trees = Placements(features=[Feature(properties=Properties(measure="street_tree", quantity=100))])
+    with pytest.raises(PlacementError, match=r"save no bill of a home"):
+        orders(catalogue.planning(DORTMUND), social, trees, QUICK)
+    found = judgement(run(catalogue.planning(DORTMUND), trees), social, QUICK)
+    assert {m["metric"] for m in found["metrics"]} <= {"public_green", "cooler_air", "green_access", "invest"}

@@ -12,6 +12,7 @@ const query = () => new URLSearchParams(Object.entries(how).filter(([, value]) =
 const panels = {};
 
 const said = (pair) => pair[getLanguage()];
+const notesOf = (body) => (body.notes ?? []).map((note) => hint(said(note)));
 const hint = (words) => element("p", { class: "hint" }, words);
 
 // Of what the city asks about: which areas count as poor, and how the city is cut into areas.
@@ -39,7 +40,9 @@ function draw(body, id) {
   // tables of the plan and of the scenario may stand on the page together
   const of = (words) => (id === "scenario" ? `${t("scenario")}: ${words}` : words);
   const heading = element("h3", { tabindex: "-1" }, t("gains_title"));
-  const metric = body.metrics.find((m) => m.metric === "bill_saving");
+  // green measures save no bill: then what they give is judged
+  const metric = body.metrics.find((m) => m.metric === "bill_saving") ?? body.metrics.find((m) => m.benefit);
+  if (!metric) return [heading, element("p", { class: "warning" }, t("loaded_none"))];
   const sentences = body.sentences.map((s) => element("p", { class: "sentence" }, said(s)));
   if ("missing" in metric) return [heading, ...sentences, element("p", { class: "warning" }, getLanguage() === "de" ? metric.missing_de : metric.missing), choices(body, id)];
   const { equity_ratio: ratio, curve, quintiles } = metric, level = percent(body.interval);
@@ -53,11 +56,11 @@ function draw(body, id) {
     folded(of(fifths), [t("quintile"), t("people"), t("share"), t("per_head")], quintiles.map((q) => [`${q.quintile} ${q[`label_${getLanguage()}`]}`, number(q.people), shares(q.share), number(q.per_head, 1)])),
     element("h4", {}, `${said(metric)}: ${t("curve")}`), curveChart(curve), element("p", { class: "verdict" }, t(`curve_${curve.dominance}`)),
     folded(of(t("curve")), [t("curve_people"), t("curve_amount")], tenths(curve)),
-    hint(t("gains_note")),
+    hint(t("gains_note")), ...notesOf(body),
   ];
 }
 
-const pairs = (metric) => [[t("low_per_head"), `${range(metric.low_income_per_head, 1)} EUR/a`], [t("other_per_head"), `${number(metric.other_per_head, 1)} EUR/a`],
+const pairs = (metric) => [[t("low_per_head"), `${range(metric.low_income_per_head, 1)} ${metric.unit}`], [t("other_per_head"), `${number(metric.other_per_head, 1)} ${metric.unit}`],
   [t("index_of"), range(metric.concentration_index, 3)]].flatMap(([k, v]) => [element("dt", {}, k), element("dd", {}, v)]);
 
 // A curve of hundreds of areas is read at every tenth.
@@ -69,7 +72,7 @@ function tenths({ people, amount }) {
   return [...Array(11).keys()].map((i) => [percent(i / 10), percent(at(i / 10), 1)]);
 }
 
-function drawOrders({ orders, price, interval }) {
+function drawOrders({ orders, price, interval, notes }) {
   const figure = (one) => ("missing" in one.bill_saving ? t("loaded_none") : range(one.bill_saving.equity_ratio));
   const sentence = price.t_co2e_given_up_cumulative > 0 ? "orders_price" : "orders_free";
   const given = { t: number(Math.abs(price.t_co2e_given_up_cumulative)), share: percent(Math.abs(price.share_given_up), 1), eur: number(price.bill_saving_eur_a_gained_in_low_income / 1e6, 2) };
@@ -77,7 +80,7 @@ function drawOrders({ orders, price, interval }) {
     element("h3", { tabindex: "-1" }, t("orders_title")), element("p", { class: "sentence" }, t(sentence, given)),
     scrolled(t("orders_title"), [t("order"), t("tonnes_years"), t("ratio_level", { level: percent(interval) }), t("chance_column")],
       orders.map((o) => [t(`order_${o.order}`), number(o.t_co2e_saved_cumulative), figure(o), chanceOf(o.bill_saving.equity_ratio?.p) || "–"])),
-    hint(t("orders_note")),
+    hint(t("orders_note")), ...notesOf({ notes }),
   ];
 }
 
