@@ -3,55 +3,70 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from geo.errors import InputError, Problem
+from layers.filter_columns import SHOWN, Column, listed, one_of, quoted
 from layers.filter_conditions import (
-    SHOWN,
     Alike,
     Always,
     Among,
-    Arithmetic,
-    Broken,
-    Column,
     Compared,
     Condition,
-    Constant,
     Joined,
     Missing,
-    Named,
     Negated,
-    Operand,
-    Part,
-    listed,
+    Truth,
     matcher,
-    one_of,
-    quoted,
 )
+from layers.filter_limits import Limits, too_large
+from layers.filter_operands import Arithmetic, Broken, Constant, Day, Named, Operand, Part
+from layers.filter_temporal import TEMPORAL, Interval, instant
 
-MAX_CHARACTERS = 4000
-MAX_DEPTH = 64
-MAX_NODES = 500
+if TYPE_CHECKING:
+    import shapely
+
+ToLonLat: TypeAlias = "Callable[[shapely.Geometry], shapely.Geometry]"
+
 GUESSED = 20  # problems for which a near name is looked for, which takes a while
 
-KINDS = {"number": "a number", "text": "a text", "flag": "yes or no"}
+KINDS = {
+    "number": "a number",
+    "text": "a text",
+    "flag": "yes or no",
+    "date": "a date",
+    "timestamp": "a time",
+    "geometry": "a geometry",
+}
+COMPARABLE = {
+    "number": "Compare it with a number.",
+    "text": "Compare it with a text in single quotes.",
+    "flag": "Write the name alone, or compare it with true or false.",
+    "date": "Compare it with a day such as DATE('2030-01-31').",
+    "timestamp": "Compare it with a time such as TIMESTAMP('2030-01-31T12:00:00Z').",
+}
 ALIASES = {"==": "=", "!=": "<>"}
-SPOKEN = "=, <>, <, <=, >, >=, in, between, like, is null, and, or, not, + - * /"
+SPOKEN = "=, <>, <, <=, >, >=, in, between, like, is null, and, or, not, + - * / % div ^"
 
 
 class Builder:
     """Makes the parts of one rule, checks each, and keeps every problem."""
 
-    def __init__(self, columns: Sequence[Column], where: str) -> None:
+    def __init__(
+        self, columns: Sequence[Column], where: str, limits: Limits, to_lonlat: ToLonLat | None = None
+    ) -> None:
         self.columns = {column.name: column for column in columns}
         self.where = where
+        self.limits = limits
+        self.to_lonlat = to_lonlat
         self.used: dict[str, Column] = {}
         self.problems: list[Problem] = []
         self.nodes = 0
-        self.listed = False
+        self.positions = 0
+        self.listed: set[str] = set()
 
     def problem(self, at: str, what: str, remedy: str) -> Broken:
         """Note a problem and stand in for the part that has it."""
@@ -61,8 +76,14 @@ class Builder:
     def count(self) -> None:
         """Note one more part, up to the limit."""
         self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise too_large(self.where, f"has more than {MAX_NODES} parts")
+        if self.nodes > self.limits.nodes:
+            raise too_large(self.where, f"has more than {self.limits.nodes} parts")
+
+    def count_positions(self, number: int) -> None:
+        """Note the positions of one more geometry, up to the limit."""
+        self.positions += number
+        if self.positions > self.limits.coordinates:
+            raise too_large(self.where, f"has geometries of more than {self.limits.coordinates} positions")
 
     def name(self, at: str, name: str, *, in_quotes: bool = False) -> Part:
         """A column."""
@@ -71,15 +92,21 @@ class Builder:
             self.used[name] = self.columns[name]
             return Named(at, name, self.columns[name])
         text = in_quotes or any(name in (column.choices or ()) for column in self.columns.values())
-        meant = f"A text stands in single quotes: '{name[:SHOWN]}'. " if text else self._near(name, list(self.columns))
-        if not self.listed:  # once is enough
-            there = [f"{column.name} ({column.en})" if column.en else column.name for column in self.columns.values()]
-            self.listed, meant = True, f"{meant}There is: {listed(there)}."
+        meant = f"A text stands in single quotes: '{name[:SHOWN]}'. " if text else self.near(name, list(self.columns))
+        there = [f"{column.name} ({column.en})" if column.en else column.name for column in self.columns.values()]
+        meant += self.there_is("columns", there)
         return self.problem(
             at, f"there is no column {quoted(name)}", meant.strip() or "Use one of the columns there are."
         )
 
-    def _near(self, name: str, names: Sequence[str]) -> str:
+    def there_is(self, what: str, names: Sequence[str]) -> str:
+        """List what there is, once for all problems of a kind."""
+        if what in self.listed:
+            return ""
+        self.listed.add(what)
+        return f"There is: {listed(names)}."
+
+    def near(self, name: str, names: Sequence[str]) -> str:
         """Say which name was meant, whatever its case; nothing where none is near."""
         if len(self.problems) >= GUESSED:
             return ""
@@ -103,10 +130,12 @@ class Builder:
         return self.problem(at, f"{quoted(said)} is no number that can be computed with", "Give a smaller one.")
 
     def operand(self, part: Part) -> Operand | Broken:
-        """Take a part as a value."""
-        if isinstance(part, Operand | Broken):
-            return part
-        return self.problem(part.at, f"{part.said} is a condition, no value", "Compare values, join conditions.")
+        """Take a part as a value; a condition is one of yes or no."""
+        if isinstance(part, Condition):
+            return Truth(part.at, part.said, part)
+        if isinstance(part, Interval):
+            return self.problem(part.at, "an interval is no single value", "Use it in functions such as t_during.")
+        return cast("Operand | Broken", part)
 
     def condition(self, part: Part) -> Condition | Broken:
         """Take a part as a condition; a flag alone is one."""
@@ -116,7 +145,7 @@ class Builder:
             return Always(part.at, part.said, part.value)
         if isinstance(part, Named) and part.kind == "flag":
             return Compared(part.at, part.said, "=", part, Constant(part.at, "", 1))
-        kind = KINDS[cast("Operand", part).kind]
+        kind = "an interval" if isinstance(part, Interval) else KINDS[cast("Operand", part).kind]
         return self.problem(part.at, f"{part.said} is {kind}, no condition", "Compare it, such as with = or is null.")
 
     def joined(self, parts: Sequence[Part], *, every: bool) -> Part:
@@ -170,29 +199,35 @@ class Builder:
         if isinstance(a, Broken) or isinstance(b, Broken):
             return Broken(a.at, "")
         said = f"{a.said} {sign} {b.said}"
-        if a.kind != b.kind:
+        if {a.kind, b.kind} & TEMPORAL:
+            a, b = _as_instant(a, b), _as_instant(b, a)
+        if not _alike(a, b):
             what = f"{a.said} ({KINDS[a.kind]}) cannot be compared with {b.said} ({KINDS[b.kind]})"
             return self.problem(b.at, what, self._comparable(a, b))
-        choices = a.choices or b.choices
-        if sign in {"<", "<=", ">", ">="} and choices is not None and not _ordered(a, b):
-            named = a.said if isinstance(a, Named) else b.said
-            return self.problem(a.at, f"{named} has no order", "Use =, <> or in.")
-        if choices is not None:
-            a, b = (self._position(one, other, choices) for one, other in ((a, b), (b, a)))
+        if a.kind == "geometry":
+            return self.problem(a.at, f"{a.said} is a geometry", "Compare it with functions such as s_intersects.")
+        return self._compared_alike(said, sign, a, b)
+
+    def _compared_alike(self, said: str, sign: str, left: Operand, right: Operand) -> Part:
+        if {left.kind, right.kind} <= TEMPORAL:
+            return same_granularity(left.at, said, sign, left, right)
+        choices = left.choices or right.choices
+        if sign in {"<", "<=", ">", ">="} and choices is not None and not _ordered(left, right):
+            named = left.said if isinstance(left, Named) else right.said
+            return self.problem(left.at, f"{named} has no order", "Use =, <> or in.")
+        if choices is None:
+            return Compared(left.at, said, sign, left, right)
+        a, b = (self._position(one, other, choices) for one, other in ((left, right), (right, left)))
         if isinstance(a, Broken) or isinstance(b, Broken):
-            return Broken(a.at, "")
+            return Broken(left.at, "")
         return Compared(a.at, said, sign, a, b)
 
     @staticmethod
     def _comparable(a: Operand, b: Operand) -> str:
-        named = a if isinstance(a, Named) else b
+        named = b if isinstance(a, Constant) else a
         if isinstance(named, Named) and named.column.choices:
             return one_of(named.column)
-        return {
-            "number": "Compare it with a number.",
-            "text": "Compare it with a text in single quotes.",
-            "flag": "Write the name alone, or compare it with true or false.",
-        }[named.kind]
+        return COMPARABLE.get(named.kind, "Compare geometries with functions such as s_intersects.")
 
     def _position(self, one: Operand, other: Operand, choices: tuple[str, ...]) -> Operand | Broken:
         """Turn a constant into its position among the choices of the other side."""
@@ -202,7 +237,7 @@ class Builder:
             if one.value in choices:
                 return Constant(one.at, one.said, choices.index(str(one.value)))
             column = cast("Named", other).column
-            remedy = self._near(str(one.value), choices) + one_of(column)
+            remedy = self.near(str(one.value), choices) + one_of(column)
             return self.problem(one.at, f"{one.said} is no choice of {column.name}", remedy)
         if one.choices == choices:
             return one
@@ -223,24 +258,28 @@ class Builder:
         values = tuple(cast("Constant", one.right).value for one in kept)
         return Among(kept[0].at, f"{operand.said} in (…)", kept[0].left, values)
 
-    def like(self, part: Part, at: str, pattern: str) -> Part:
+    def like(self, part: Part, pattern: Part) -> Part:
         """Texts that match a pattern; of choices, those that do."""
         self.count()
         operand = self.operand(part)
-        if isinstance(operand, Broken):
-            return operand
-        if not isinstance(operand, Named) or operand.kind != "text":
-            return self.problem(operand.at, f"{operand.said} is no column of texts", "Use like with such a column.")
-        said = f"{operand.said} like {quoted(pattern)}"
+        if isinstance(operand, Broken) or isinstance(pattern, Broken):
+            return Broken(part.at, "")
+        if not isinstance(pattern, Constant) or not isinstance(pattern.value, str):
+            return self.problem(pattern.at, "is no pattern", "Give a text with % and _.")
+        if operand.kind != "text":
+            return self.problem(operand.at, f"{operand.said} is {KINDS[operand.kind]}, no text", "Use like with texts.")
+        said = f"{operand.said} like {pattern.said}"
         if operand.choices is None:
-            return Alike(at, said, operand, pattern)
-        matches = matcher(pattern)
+            return Alike(operand.at, said, operand, pattern.value)
+        matches = matcher(pattern.value)
         positions = tuple(position for position, choice in enumerate(operand.choices) if matches(choice))
-        return Among(at, said, operand, positions)
+        return Among(operand.at, said, operand, positions)
 
     def missing(self, part: Part) -> Part:
-        """Has no value."""
+        """Has no value; of an interval, one of its ends has none."""
         self.count()
+        if isinstance(part, Interval):
+            return self.joined([self.missing(part.start), self.missing(part.end)], every=False)
         operand = self.operand(part)
         return operand if isinstance(operand, Broken) else Missing(operand.at, f"{operand.said} is null", operand)
 
@@ -252,25 +291,25 @@ class Builder:
         return condition
 
 
+def same_granularity(at: str, said: str, sign: str, left: Operand, right: Operand) -> Condition:
+    """Compare two dates or instants; an instant is compared with a date by its day."""
+    if left.kind == "date" and right.kind == "timestamp":
+        right = Day(right.at, right.said, right)
+    elif left.kind == "timestamp" and right.kind == "date":
+        left = Day(left.at, left.said, left)
+    return Compared(at, said, sign, left, right)
+
+
+def _as_instant(one: Operand, other: Operand) -> Operand:
+    """Read a text that is compared with a date or an instant as one; as it is where it is none."""
+    if isinstance(one, Constant) and isinstance(one.value, str) and other.kind in TEMPORAL:
+        return instant(one.at, one.value) or one
+    return one
+
+
+def _alike(a: Operand, b: Operand) -> bool:
+    return a.kind == b.kind or {a.kind, b.kind} <= TEMPORAL
+
+
 def _ordered(*operands: Operand) -> bool:
     return any(isinstance(one, Named) and one.column.kind == "ordered" for one in operands)
-
-
-def too_large(where: str, what: str) -> InputError:
-    """Refuse a rule for its size."""
-    return InputError(Problem(where, what, "Shorten it, or split it into several rules."))
-
-
-def too_deep(where: str, at: str) -> InputError:
-    """Refuse a rule for brackets within brackets."""
-    return too_large(f"{where}, {at}", f"is nested more than {MAX_DEPTH} deep")
-
-
-def no_function(where: str, name: str) -> Problem:
-    """Refuse a function by its name."""
-    return Problem(where, f"{quoted(name)} is a function, and there are none", f"Use {SPOKEN}.")
-
-
-def unprintable(where: str, character: str) -> Problem:
-    """Refuse a character that no key types."""
-    return Problem(where, f"there is an unprintable character (U+{ord(character):04X})", "Delete it.")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from geo.errors import InputError, Problem
-from layers.filter_builder import (
-    ALIASES,
-    MAX_CHARACTERS,
-    MAX_DEPTH,
-    MAX_NODES,
-    Builder,
-    no_function,
-    too_deep,
-    too_large,
-    unprintable,
-)
-from layers.filter_conditions import CALCULATE, COMPARE, UNPRINTABLE, Broken, Part, quoted
+from layers.filter_builder import ALIASES, Builder
+from layers.filter_calls import call, geojson, literal
+from layers.filter_columns import UNPRINTABLE, quoted
+from layers.filter_conditions import COMPARE
+from layers.filter_limits import Limits, too_deep, too_large, unprintable
+from layers.filter_operands import CALCULATE, Part
 
 MAX_BITS = 1024  # of a float's range; longer ones are not even printed by Python
 
@@ -27,13 +23,15 @@ def read_json(document: object, build: Builder) -> Part:
     InputError
         The document is too large or nested too deep, holds a number too large or an unprintable character.
     """
-    _check(document, build.where)
+    _check(document, build.where, build.limits)
     return _Reader(build).part(document, "")
 
 
-def _check(document: object, where: str) -> None:
+def _check(document: object, where: str, limits: Limits) -> None:
     """Refuse what is too large without calling itself."""
     nodes, characters = 0, 0
+    # a position of a geometry is a list of up to three numbers
+    most_values, most_characters = 10 * limits.nodes + 4 * limits.coordinates, 10 * limits.characters
     stack: list[tuple[object, int]] = [(document, 0)]
     while stack:
         value, depth = stack.pop()
@@ -50,10 +48,10 @@ def _check(document: object, where: str) -> None:
         elif isinstance(value, list):
             inner = value
         # an operator is a dictionary and the list of its arguments
-        if depth > 2 * MAX_DEPTH:
-            raise too_deep(where, "brackets")
-        if nodes + len(stack) + len(inner) > 10 * MAX_NODES or characters > 10 * MAX_CHARACTERS:
-            raise too_large(where, f"has more than {10 * MAX_NODES} values or {10 * MAX_CHARACTERS} characters")
+        if depth > 2 * limits.depth:
+            raise too_deep(where, "brackets", limits.depth)
+        if nodes + len(stack) + len(inner) > most_values or characters > most_characters:
+            raise too_large(where, f"has more than {most_values} values or {most_characters} characters")
         stack += [(one, depth + 1) for one in inner]
 
 
@@ -71,15 +69,27 @@ class _Reader:
             return self.build.name(at or "/", value["property"])
         if isinstance(value, dict) and isinstance(value.get("op"), str) and isinstance(value.get("args"), list):
             return self._operator(value["op"], value["args"], at)
+        if isinstance(value, dict) and (found := self._literal(value, at)):
+            return found
         remedy = 'Write a value, {"property": name} or {"op": operator, "args": [...]}.'
         return self.build.problem(at or "/", f"{quoted(str(value))} is not understood", remedy)
+
+    def _literal(self, value: dict[str, Any], at: str) -> Part | None:
+        """A date, a timestamp, an interval, a box or a geometry."""
+        for name in ("date", "timestamp"):
+            if isinstance(value.get(name), str):
+                return literal(self.build, at or "/", name, self.build.constant(at or "/", "", value[name]))
+        for name in ("interval", "bbox"):
+            if isinstance(value.get(name), list) and "type" not in value:
+                parts = [self.part(one, f"{at}/{name}/{n}") for n, one in enumerate(value[name])]
+                return call(self.build, at or "/", name, parts)
+        return geojson(self.build, at or "/", value) if isinstance(value.get("type"), str) else None
 
     def _operator(self, name: str, args: list[object], at: str) -> Part:
         name = ALIASES.get(name, name)
         number = {"and": None, "or": None, "not": 1, "isNull": 1, "between": 3}
         if name not in number and name not in {"in", "like", *COMPARE, *CALCULATE}:
-            self.build.problems.append(no_function(f"{self.build.where}, {at or '/'}", name))
-            return Broken(at, "")
+            return call(self.build, at or "/", name, [self.part(one, f"{at}/args/{n}") for n, one in enumerate(args)])
         wanted = number.get(name, 2)
         if (wanted is None and not args) or (wanted is not None and len(args) != wanted):
             what = f"{quoted(name)} has {len(args)} arguments"
@@ -110,7 +120,4 @@ class _Reader:
         return self.build.member(operand, [self.part(one, f"{at}/args/1/{n}") for n, one in enumerate(items)])
 
     def _like(self, args: list[object], at: str) -> Part:
-        operand, pattern = self.part(args[0], f"{at}/args/0"), args[1]
-        if not isinstance(pattern, str):
-            return self.build.problem(f"{at}/args/1", "is no pattern", "Give a text with % and _.")
-        return self.build.like(operand, f"{at}/args/1", pattern)
+        return self.build.like(self.part(args[0], f"{at}/args/0"), self.part(args[1], f"{at}/args/1"))

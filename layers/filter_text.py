@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 from lark import Lark, Token, Transformer_NonRecursive, v_args
 from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
 
 from geo.errors import InputError, Problem
-from layers.filter_builder import (
-    ALIASES,
-    MAX_CHARACTERS,
-    MAX_DEPTH,
-    SPOKEN,
-    Builder,
-    no_function,
-    too_deep,
-    too_large,
-    unprintable,
-)
-from layers.filter_conditions import UNPRINTABLE, Part, listed, quoted
+from layers.filter_builder import ALIASES, SPOKEN, Builder
+from layers.filter_calls import call, wkt
+from layers.filter_columns import UNPRINTABLE, listed, quoted
+from layers.filter_limits import Limits, too_deep, too_large, unprintable
+from layers.filter_operands import Part
+from layers.filter_spatial import NESTED
 
 GRAMMAR = r"""
 ?start: either
@@ -35,12 +28,14 @@ GRAMMAR = r"""
           | sum COMPARISON sum -> compare
           | sum [NOT] "between"i sum "and"i sum -> between
           | sum [NOT] "in"i "(" sum ("," sum)* ")" -> member
-          | sum [NOT] "like"i TEXT -> like
+          | sum [NOT] "like"i sum -> like
           | sum "is"i [NOT] NULL -> is_null
 ?sum: product
     | product ((PLUS | MINUS) product)+ -> reckon
-?product: signed
-        | signed ((STAR | SLASH) signed)+ -> reckon
+?product: power
+        | power ((STAR | SLASH | PERCENT | DIV) power)+ -> reckon
+?power: signed
+      | signed CARET signed -> reckon
 ?signed: (PLUS | MINUS) signed -> sign
        | atom
 ?atom: NUMBER -> number
@@ -48,6 +43,9 @@ GRAMMAR = r"""
      | (TRUE | FALSE) -> boolean
      | NAME -> name
      | QUOTED -> name
+     | WKT -> wkt
+     | NAME "(" ")" -> call
+     | NAME "(" either ("," either)* ")" -> call
      | "(" either ")"
 NOT: "not"i
 NULL: "null"i
@@ -57,14 +55,30 @@ PLUS: "+"
 MINUS: "-"
 STAR: "*"
 SLASH: "/"
+PERCENT: "%"
+CARET: "^"
+DIV: "div"i
 COMPARISON: /<=|>=|<>|!=|==|=|<|>/
 NUMBER: /([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?/i
-TEXT: /'(?:[^']|'')*'/
+TEXT: /'(?:[^'\\]|''|\\(.|\n))*'/
 QUOTED: /"(?:[^"]|"")+"/
-NAME: /[^\W\d][\w.:]*/i
+NAME: /(?:[^\W\d]|:)[\w.:]*/i
+WKT.2: /@GEOMETRIES@/i
 WHITE: /\s+/
 %ignore WHITE
 """
+
+
+def _brackets(depth: int) -> str:
+    """A pattern of brackets within brackets that never looks back."""
+    inner = _brackets(depth - 1) if depth else ""
+    return rf"\([^()'\"]*+(?:{inner}[^()'\"]*+)*+\)" if depth else r"\([^()'\"]*+\)"
+
+
+# a geometry is one word of the language, which shapely reads: a multipolygon has three brackets, collections the rest
+GEOMETRIES = rf"(?:(?:MULTI)?(?:POINT|LINESTRING|POLYGON)|GEOMETRYCOLLECTION)(?:\s+Z)?\s*{_brackets(NESTED + 3)}"
+ESCAPED = {"a": "\a", "b": "\b", "t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r", "'": "'", "\\": "\\"}
+OPERANDS = {"NAME", "QUOTED", "NUMBER", "TEXT", "TRUE", "FALSE", "WKT"}
 # what may stand at a place, in words; of the grammar's terminals those that help
 EXPECTED = {
     "NAME": "a column",
@@ -86,16 +100,16 @@ def read_text(text: str, build: Builder) -> Part:
     Raises
     ------
     InputError
-        The text is no rule (with the part that is not understood), is too large or calls a function.
+        The text is no rule (with the part that is not understood), or is too large.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise too_large(build.where, f"has {len(text)} characters, more than {MAX_CHARACTERS}")
+    if len(text) > build.limits.characters:
+        raise too_large(build.where, f"has {len(text)} characters, more than {build.limits.characters}")
     if not text.strip():
         raise InputError(Problem(build.where, "is empty", "Write a condition, or `true` to take everything."))
     if found := UNPRINTABLE.search(text):
         raise InputError(unprintable(f"{build.where}, position {found.start() + 1}", found[0]))
     try:
-        _check_tokens(list(_grammar().lex(text)), build.where)
+        _check_tokens(_grammar().lex(text), build.where, build.limits)
         return _Reader(build).transform(_grammar().parse(text))
     except UnexpectedInput as error:
         raise InputError(_not_understood(error, text, build.where)) from None
@@ -105,12 +119,13 @@ def read_text(text: str, build: Builder) -> Part:
 
 @cache
 def _grammar() -> Lark:
-    return Lark(GRAMMAR, parser="lalr", lexer="basic", maybe_placeholders=True)
+    grammar = GRAMMAR.replace("@GEOMETRIES@", GEOMETRIES)
+    return Lark(grammar, parser="lalr", lexer="basic", maybe_placeholders=True)
 
 
-def _check_tokens(tokens: Sequence[Token], where: str) -> None:
-    """Refuse deep nesting and functions before anything is built."""
-    depth, opened, prefix, after_operand = 0, [], 0, False
+def _check_tokens(tokens: Iterable[Token], where: str, limits: Limits) -> None:
+    """Refuse deep nesting and too many parts before anything is built."""
+    depth, opened, prefix, operands, after_operand = 0, [], 0, 0, False
     for token in tokens:
         match token.type:
             case "LPAR":
@@ -120,13 +135,12 @@ def _check_tokens(tokens: Sequence[Token], where: str) -> None:
                 depth -= opened.pop()
         # after an operand, `-` subtracts and `not` belongs to `in`, `like` or `between`
         prefix = prefix + 1 if token.type in {"NOT", "MINUS", "PLUS"} and not after_operand else 0
-        after_operand = token.type in {"NAME", "QUOTED", "NUMBER", "TEXT", "TRUE", "FALSE", "RPAR"}
-        if depth + prefix > MAX_DEPTH:
-            raise too_deep(where, _at(token))
-    calls = [one for one, follows in pairwise(tokens) if (one.type, follows.type) == ("NAME", "LPAR")]
-    problems = [no_function(f"{where}, {_at(token)}", token) for token in calls]
-    if problems:
-        raise InputError(problems)
+        after_operand = token.type in OPERANDS or token.type == "RPAR"
+        operands += token.type in OPERANDS
+        if depth + prefix > limits.depth:
+            raise too_deep(where, _at(token), limits.depth)
+        if operands > limits.nodes:
+            raise too_large(where, f"has more than {limits.nodes} parts")
 
 
 @v_args(inline=True)
@@ -151,11 +165,17 @@ class _Reader(Transformer_NonRecursive[Token, Part]):
         in_quotes = token.type == "QUOTED"
         return self.build.name(_at(token), _unquoted(token) if in_quotes else str(token), in_quotes=in_quotes)
 
+    def wkt(self, token: Token) -> Part:
+        return wkt(self.build, _at(token), str(token))
+
+    def call(self, token: Token, *args: Part) -> Part:
+        return call(self.build, _at(token), str(token), args)
+
     def sign(self, token: Token, part: Part) -> Part:
         return self.build.signed(_at(token), str(token), part)
 
     def reckon(self, first: Part, *rest: Any) -> Part:  # noqa: ANN401 - tokens and parts by turns
-        return self.build.arithmetic(first, list(zip(map(str, rest[::2]), rest[1::2], strict=True)))
+        return self.build.arithmetic(first, list(zip(map(_sign, rest[::2]), rest[1::2], strict=True)))
 
     def compare(self, left: Part, token: Token, right: Part) -> Part:
         return self.build.compared(ALIASES.get(token, str(token)), left, right)
@@ -166,8 +186,8 @@ class _Reader(Transformer_NonRecursive[Token, Part]):
     def member(self, part: Part, no: Token | None, *items: Part) -> Part:
         return self.build.negated(self.build.member(part, items), negate=no is not None)
 
-    def like(self, part: Part, no: Token | None, token: Token) -> Part:
-        return self.build.negated(self.build.like(part, _at(token), _unquoted(token)), negate=no is not None)
+    def like(self, part: Part, no: Token | None, pattern: Part) -> Part:
+        return self.build.negated(self.build.like(part, pattern), negate=no is not None)
 
     def is_null(self, part: Part, no: Token | None, _null: Token) -> Part:
         return self.build.negated(self.build.missing(part), negate=no is not None)
@@ -186,8 +206,15 @@ def _at(token: Token) -> str:
     return f"position {(token.start_pos or 0) + 1}"
 
 
+def _sign(token: Token) -> str:
+    return str(token).lower()
+
+
 def _unquoted(token: str) -> str:
-    return token[1:-1].replace(token[0] * 2, token[0])
+    r"""Take the quotes off; in a text also the backslashes that stand before a quote, a backslash or one of abtnvfr."""
+    if token[0] == '"':
+        return token[1:-1].replace('""', '"')
+    return re.sub(r"''|\\([abtnvfr'\\])", lambda found: ESCAPED[found[1] or "'"], token[1:-1])
 
 
 def _not_understood(error: UnexpectedInput, text: str, where: str) -> Problem:
