@@ -19,3 +19,7 @@ class PlacementError(RevierError):
 
 class UnknownScenarioError(RevierError):
     """No scenario of the place has this id."""
+
+
+class PlannerOnlyError(RevierError):
+    """Something that only a signed-in planner may see."""
