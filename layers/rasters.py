@@ -19,21 +19,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import rasterio
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from rasterio.io import MemoryFile
-from rasterio.shutil import copy
 
 from geo.arrays import FloatArray, IntArray, sum_by
 from geo.errors import InputError, Problem
 from geo.zonal import Raster
-from layers import colours, tiles
+from layers import colours
 from layers.columns import Column
 from layers.errors import UnknownCollectionError
 from layers.layer import MERCATOR, Layer
 from layers.styles import Classes
+from layers.tile_matrices import WEB_MERCATOR_QUAD, bounds
+from layers.tilesets import json_types
 
 GRID_CRS = CRS.from_epsg(3035)
 # figures whose sum over units is a figure of all of them, as are emissions, but not their quantiles nor those per head;
@@ -134,6 +132,8 @@ _KEPT = _Kept()
 
 def is_gridded(layer: Layer) -> bool:
     """Whether every unit of the layer is a cell; computes no scenario."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - slow to import
+
     ids = _ids(layer)
     return ids is not None and len(ids) > 0 and bool(pc.all(pc.starts_with(ids, "CRS3035RES")).as_py())
 
@@ -142,6 +142,27 @@ def default_column(layer: Layer) -> str:
     """Name the attribute that is drawn when none is asked for."""
     names = [column.name for column in layer.columns]
     return next((name for name in SHOWN_FIRST if name in names), names[-1])
+
+
+def drawable(layer: Layer) -> tuple[Column, ...]:
+    """Attributes that can be drawn: numbers, and where units share a pixel, sums or means that something weighs.
+
+    Computes no scenario. None where the layer is no grid.
+    """
+    import pyarrow.compute as pc  # noqa: PLC0415 - slow to import
+
+    if not is_gridded(layer):
+        return ()
+    types, names = json_types(layer), {column.name for column in layer.columns}
+    ids = _ids(layer)
+    cells = pc.replace_substring_regex(ids, r"\..*", "")
+    alone = len(pc.unique(cells)) == len(cells)
+    return tuple(
+        column
+        for column in layer.columns
+        if types[column.name] in {"integer", "number"}
+        and (alone or is_sum(column.name) or WEIGHTS.get(column.name) in names)
+    )
 
 
 def grid_of(layer: Layer) -> Grid:
@@ -213,20 +234,20 @@ def cog(layer: Layer, column: str, licences: str = "") -> bytes:
     UnknownCollectionError, InputError
         As in `raster`.
     """
-    described = _described(layer, column)
+    about = described(layer, column)
 
     def make() -> bytes:
         values = raster(layer, column)
         missing = int(np.isnan(layer.column(column)).sum())
         kind = "sum of the units of a pixel" if is_sum(column) else "mean of the units of a pixel"
         tags = {
-            "title": f"{layer.title}: {described.en}",
-            "status": described.how,
+            "title": f"{layer.title}: {about.en}",
+            "status": about.how,
             "licences": licences,
             "value": kind,
             "units_without_value": str(missing),
         }
-        return cog_of_raster(values, column, described.unit, tags)
+        return cog_of_raster(values, column, about.unit, tags)
 
     found: bytes = _KEPT.get(layer, ("cog", column, licences), make)
     return found
@@ -250,6 +271,10 @@ def cog_of_raster(values: Raster, name: str, unit: str, tags: dict[str, str]) ->
         GDAL's COG layout: blocks of 256 pixels, deflate, nodata NaN. Overviews are plain averages over the pixels with
         data: of a sum, the average per pixel and not the total.
     """
+    import rasterio  # noqa: PLC0415 - slow to import
+    from rasterio.io import MemoryFile  # noqa: PLC0415 - slow to import
+    from rasterio.shutil import copy  # noqa: PLC0415 - slow to import
+
     rows, columns = values.values.shape
     profile = {
         "driver": "GTiff",
@@ -313,7 +338,7 @@ def tile(figure: Drawn, z: int, x: int, y: int) -> bytes:
     UnknownCollectionError
         No such tile.
     """
-    west, _, east, north = tiles.bounds(z, x, y)
+    west, _, east, north = bounds(WEB_MERCATOR_QUAD, z, x, y)
     if z > MAX_ZOOM:
         raise UnknownCollectionError(Problem(f"tile {z}/{y}/{x}", "is too deep", f"Use zoom 0 to {MAX_ZOOM}."))
     side = (east - west) / TILE_PX
@@ -348,11 +373,12 @@ def png(classes: NDArray[np.uint8], palette: tuple[str, ...]) -> bytes:
 
 def tilejson(layer: Layer, column: str, url: str, attribution: str) -> dict[str, Any]:
     """TileJSON 3.0 of the coloured tiles of a figure; `url` has {z}, {y} and {x}."""
-    described = _described(layer, column)
-    west, south, east, north = layer.extent
+    about = described(layer, column)
+    # cells always lie somewhere
+    west, south, east, north = layer.extent or (-180.0, -85.0, 180.0, 85.0)
     return {
         "tilejson": "3.0.0",
-        "name": f"{layer.title}: {described.en}",
+        "name": f"{layer.title}: {about.en}",
         "description": layer.description,
         "attribution": attribution,
         "tiles": [url],
@@ -372,7 +398,7 @@ def legend(layer: Layer, column: str) -> dict[str, Any]:
     UnknownCollectionError, InputError
         As in `raster`.
     """
-    return colours.legend(drawn(layer, column).classes, _described(layer, column))
+    return colours.legend(drawn(layer, column).classes, described(layer, column))
 
 
 def _ids(layer: Layer) -> pa.ChunkedArray | None:
@@ -382,8 +408,14 @@ def _ids(layer: Layer) -> pa.ChunkedArray | None:
     return columns[name] if name else None
 
 
-def _described(layer: Layer, column: str) -> Column:
-    """Metadata of an attribute, checked without computing anything."""
+def described(layer: Layer, column: str) -> Column:
+    """Metadata of an attribute, checked without computing anything.
+
+    Raises
+    ------
+    UnknownCollectionError
+        The layer is no grid of cells, or has no such attribute.
+    """
     if not is_gridded(layer):
         grid_of(layer)  # says what is wrong
     found = next((one for one in layer.columns if one.name == column), None)
@@ -453,7 +485,7 @@ def _draw(layer: Layer, column: str) -> Drawn:
     elif classes is not None and classes.per == "km2":
         values *= 1e6 / (placed.dx_m * placed.dy_m)
     if classes is None:
-        classes = colours.quantiles(_described(layer, column), values)
+        classes = colours.quantiles(described(layer, column), values)
     levels = [_classified(values, classes)]
     while max(values.shape) > 1:
         values, weights = _halved(values, weights)

@@ -27,15 +27,17 @@ from api.app import create_app
 from api.deps import strict_query
 from api.routes import rasters as routes
 from api.settings import Settings
-from geo.columns import Polygons
 from geo.errors import InputError
+from geo.shapes import Shapes
 from geo.zonal import Raster
-from layers import colours, rasters, tiles
+from layers import colours, rasters
 from layers.catalogue import Catalogue
 from layers.columns import Column
+from layers.drawn import Drawn
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer
 from layers.styles import EMISSIONS, LATER, MEASURE
+from layers.tile_matrices import WEB_MERCATOR_QUAD, bounds
 
 GRID, MERCATOR = CRS.from_epsg(3035), CRS.from_epsg(3857)
 TO_GRID = Transformer.from_crs(MERCATOR, GRID, always_xy=True)
@@ -53,7 +55,7 @@ def layer(cells: list[tuple[int, int]], *, suffixes: list[str] | None = None, **
         shapely.box(WEST + 200 * i, SOUTH + 200 * j, WEST + 200 * i + 200, SOUTH + 200 * j + 200) for i, j in cells
     ]
     described = tuple(Column(name, "t/a", f"{name} en", f"{name} de", "modelled") for name in table.column_names)
-    outlines = Polygons.from_shapely(np.array(shapes), GRID)
+    outlines = Drawn(Shapes.from_shapely(np.array(shapes), GRID))
     return Layer("x.cells", "Cells", "", described, lambda: table, outlines, (), 10, str(next(VERSIONS)))
 
 
@@ -76,14 +78,14 @@ def decoded(content: bytes) -> tuple[Any, dict[int, tuple[int, int, int, int]]]:
 def tile_at(z: int, easting: float, northing: float) -> tuple[int, int, float, float]:
     """Tile and pixel, with fractions, of a place in EPSG:3035."""
     x, y = TO_GRID.transform(easting, northing, direction="INVERSE")
-    side = 2 * tiles.HALF_WORLD_M / (1 << z)
-    column, row = (x + tiles.HALF_WORLD_M) / side, (tiles.HALF_WORLD_M - y) / side
+    side = WEB_MERCATOR_QUAD.side_m / (1 << z)
+    column, row = (x - WEB_MERCATOR_QUAD.west_m) / side, (WEB_MERCATOR_QUAD.north_m - y) / side
     return int(column), int(row), column % 1 * 256, row % 1 * 256
 
 
 def places(z: int, x: int, y: int) -> tuple[Any, Any]:
     """Column and row of the cell, from the south-west and with fractions, under the centre of each pixel."""
-    west, south, east, north = tiles.bounds(z, x, y)
+    west, south, east, north = bounds(WEB_MERCATOR_QUAD, z, x, y)
     centres = (np.arange(256) + 0.5) / 256
     easting, northing = TO_GRID.transform(
         *np.meshgrid(west + centres * (east - west), north - centres * (north - south))
@@ -145,7 +147,7 @@ def test_a_missing_part_is_no_zero() -> None:
 def test_only_cells_of_one_size_are_a_grid(ids: list[str | None], says: str) -> None:
     table = pa.table({"cell_id": ids, "people": [1.0, 2.0]})
     names = tuple(Column(name, "", name, name) for name in table.column_names)
-    some = Layer("x.stock", "", "", names, lambda: table, layer([(0, 0)]).polygons, (), 10, str(next(VERSIONS)))
+    some = Layer("x.stock", "", "", names, lambda: table, layer([(0, 0)]).drawn, (), 10, str(next(VERSIONS)))
     if says:
         with pytest.raises(UnknownCollectionError, match=says):
             rasters.drawn(some, "people")
@@ -335,7 +337,7 @@ TILE = f"{MAP}/tiles/WebMercatorQuad"
 
 
 def test_tilejson_leads_to_tiles_and_their_legend(web: TestClient) -> None:
-    body = web.get(TILE).json()
+    body = web.get(f"{TILE}?f=tilejson").json()
     assert (body["tilejson"], body["format"], body["maxzoom"]) == ("3.0.0", "png", 18)
     assert "©" in body["attribution"]
     x, y, _, _ = tile_at(11, WEST, SOUTH)
@@ -379,6 +381,7 @@ def test_outside_of_the_place_a_tile_is_transparent(web: TestClient) -> None:
         (f"{TILE}/11/2048/0.png", 404, "outside the tile matrix set"),
         (f"{TILE}/19/0/0.png", 404, "Use zoom 0 to 18"),
         (f"{TILE}/11/0/x.png", 400, ""),
+        (f"{TILE}/x/0/0.png", 404, "outside the tile matrix set"),
         (f"{TILE}/11/0/0.png?colum=people", 400, "unknown"),
         ("/collections/ruhr.municipalities/map/legend", 404, NO_GRID),
         ("/collections/ruhr.municipalities/coverage", 404, NO_GRID),
@@ -441,7 +444,6 @@ def test_the_size_of_a_coverage_can_be_asked_for(web: TestClient) -> None:
 def test_only_grids_link_to_rasters_and_scenarios_are_not_computed_for_it(catalogue: Catalogue) -> None:
     told = routes.links(catalogue.layer("ruhr.stock.climate_plan"), "/collections/ruhr.stock.climate_plan")
     assert [one["href"].rsplit("climate_plan", 1)[1] for one in told] == [
-        "/map/tiles/WebMercatorQuad",
         "/map/legend",
         "/coverage",
     ]

@@ -9,10 +9,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api import deps, responses
-from api.deps import BaseUrl, CatalogueDep
+from api.deps import CatalogueDep
 from api.responses import link
+from api.routes.tilesets import zoom_of
 from layers import export, rasters
 from layers.layer import Layer
+from layers.tilesets import RELATIONS
 
 router = APIRouter(tags=["Rasters"])
 TIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -28,61 +30,50 @@ Tag = Annotated[str, Depends(etag)]
 ColumnName = Annotated[
     str | None, Query(description="Attribute to draw; emissions per head, or savings, when omitted.")
 ]
-Zoom = Annotated[int, Path(description=f"Zoom, 0 to {rasters.MAX_ZOOM}.")]
 
 
 def links(layer: Layer, url: str) -> list[dict[str, str]]:
-    """Links from a collection at `url` to its rasters; none where it is no grid of cells."""
+    """Links from a collection at `url` to its rasters, but not its tilesets; none where it is no grid of cells."""
     if not rasters.is_gridded(layer):
         return []
-    maps = "http://www.opengis.net/def/rel/ogc/1.0"
     return [
-        link(f"{url}/map/tiles/WebMercatorQuad", f"{maps}/tilesets-map", "application/json", "Map tiles (TileJSON)"),
-        link(f"{url}/map/legend", f"{maps}/legend", "application/json", "Legend of the map tiles"),
-        link(f"{url}/coverage", f"{maps}/coverage", TIFF, "Cloud-optimised GeoTIFF"),
+        link(f"{url}/map/legend", f"{RELATIONS}/legend", "application/json", "Legend of the map tiles"),
+        link(f"{url}/coverage", f"{RELATIONS}/coverage", TIFF, "Cloud-optimised GeoTIFF"),
     ]
 
 
-@router.get("/collections/{collection}/map/tiles/WebMercatorQuad", summary="TileJSON of map tiles")
-def tileset(collection: str, catalogue: CatalogueDep, base: BaseUrl, tag: Tag, column: ColumnName = None) -> Response:
-    """TileJSON 3.0 of the coloured tiles of one attribute, with their address for any web map."""
-    layer = catalogue.layer(collection)
-    name = column or rasters.default_column(layer)
-    place = f"{base}/collections/{collection}/map"
-    query = f"?column={quote(name)}"
-    body = rasters.tilejson(
-        layer,
-        name,
-        f"{place}/tiles/WebMercatorQuad/{{z}}/{{y}}/{{x}}.png{query}",
-        export.licences(catalogue, layer),
-    )
-    return responses.json(body | {"legend": f"{place}/legend{query}"}, tag)
-
-
 @router.get(
-    "/collections/{collection}/map/tiles/WebMercatorQuad/{z}/{row}/{col}.png",
+    "/collections/{collectionId}/map/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}.png",
     summary="Map tile",
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}},
 )
 def tile(
-    collection: str, z: Zoom, row: int, col: int, catalogue: CatalogueDep, tag: Tag, column: ColumnName = None
+    collection: Annotated[str, Path(alias="collectionId")],
+    matrix: Annotated[str, Path(alias="tileMatrix", description=f"Zoom, 0 to {rasters.MAX_ZOOM}.")],
+    row: Annotated[int, Path(alias="tileRow", description="Row from the north.")],
+    col: Annotated[int, Path(alias="tileCol", description="Column from the west.")],
+    catalogue: CatalogueDep,
+    tag: Tag,
+    column: ColumnName = None,
 ) -> Response:
     """PNG of 256 pixels in the colours of the legend, transparent where no data are."""
-    layer = catalogue.layer(collection)
+    layer = catalogue.gridded(collection)
     figure = rasters.drawn(layer, column or rasters.default_column(layer))
-    return Response(rasters.tile(figure, z, col, row), media_type="image/png", headers=_headers(tag))
+    return Response(rasters.tile(figure, zoom_of(matrix), col, row), media_type="image/png", headers=_headers(tag))
 
 
-@router.get("/collections/{collection}/map/legend", summary="Legend of map tiles")
-def legend(collection: str, catalogue: CatalogueDep, tag: Tag, column: ColumnName = None) -> Response:
+@router.get("/collections/{collectionId}/map/legend", summary="Legend of map tiles")
+def legend(
+    collection: Annotated[str, Path(alias="collectionId")], catalogue: CatalogueDep, tag: Tag, column: ColumnName = None
+) -> Response:
     """Classes of an attribute with colours, bounds, and labels in English and German."""
-    layer = catalogue.layer(collection)
+    layer = catalogue.gridded(collection)
     return responses.json(rasters.legend(layer, column or rasters.default_column(layer)), tag)
 
 
 @router.get(
-    "/collections/{collection}/coverage",
+    "/collections/{collectionId}/coverage",
     summary="GeoTIFF",
     response_class=Response,
     responses={
@@ -91,9 +82,9 @@ def legend(collection: str, catalogue: CatalogueDep, tag: Tag, column: ColumnNam
         416: {"description": "The file ends before the bytes that were asked for"},
     },
 )
-@router.head("/collections/{collection}/coverage", summary="Size of the GeoTIFF", response_class=Response)
+@router.head("/collections/{collectionId}/coverage", summary="Size of the GeoTIFF", response_class=Response)
 def coverage(
-    collection: str,
+    collection: Annotated[str, Path(alias="collectionId")],
     request: Request,
     catalogue: CatalogueDep,
     tag: Tag,
@@ -104,7 +95,7 @@ def coverage(
 
     Of a place that brought land cover, `{place}.heat` also has `day_air_c`: air of a hot day, degC, in the place's CRS.
     """
-    layer = catalogue.layer(collection)
+    layer = catalogue.gridded(collection)
     name = column or rasters.default_column(layer)
     own = catalogue.raster(collection, name)
     content = rasters.cog(layer, name, export.licences(catalogue, layer)) if own is None else own.read_bytes()
