@@ -25,6 +25,9 @@ FILES = {
     "swagger-ui-dist/swagger-ui-bundle.js": "swagger/swagger-ui-bundle.js",
     "swagger-ui-dist/swagger-ui.css": "swagger/swagger-ui.css",
     "swagger-ui-dist/LICENSE": "swagger/LICENSE",
+    "dejavu-fonts-ttf/ttf/DejaVuSans.ttf": "fonts/DejaVuSans.ttf",
+    "dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf": "fonts/DejaVuSans-Bold.ttf",
+    "dejavu-fonts-ttf/LICENSE": "fonts/LICENSE",
 }
 
 

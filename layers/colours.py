@@ -1,4 +1,8 @@
-"""Classes of any figure of a grid: those of the planner's map where it draws the figure, quantiles of the data else."""
+"""Classes of any figure: those of the planner's map where it draws the figure, quantiles of the data else.
+
+Classes are numpy's quantiles with bounds of two digits. mapclassify finds the same ones (a test holds the two side by
+side), but importing it takes seconds and 250 MB, for it brings scikit-learn, while the service answers within 3 s.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,16 @@ from layers.styles import EMISSIONS, LATER, MEASURE, SOCIAL, Classes
 
 # ColorBrewer's YlGnBu, colour-blind safe: for figures that the planner's map does not draw
 SEQUENTIAL = ("#ffffcc", "#c7e9b4", "#7fcdbb", "#41b6c4", "#2c7fb8", "#253494")
+# ColorBrewer's PuOr, colour-blind safe: for figures on both sides of zero; the middle is darker, for white is no data
+DIVERGING = ("#e66101", "#fdb863", "#e3e0da", "#b2abd2", "#5e3c99")
+# Okabe and Ito's colours without black, and Tol's discrete rainbow of 12 for more kinds than they have
+QUALITATIVE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+RAINBOW = (
+    *("#d1bbd7", "#ae76a3", "#882e72", "#1965b0", "#5289c7", "#7bafde"),
+    *("#4eb265", "#cae0ab", "#f7f056", "#f4a736", "#e8601c", "#dc050c"),
+)
+# a few values below zero among many above are the lowest class, not a second half of the scale
+BOTH_SIDES = 0.05
 PER = {"": "", "km2": " per km²", "head": " per head"}
 _YEAR = re.compile(r"t_co2e_(saved_|households_)?(20\d\d)")
 
@@ -29,7 +43,8 @@ def styled(name: str) -> Classes | None:
         en, de = (text.replace("2045", year[2]) for text in (MEASURE.en, MEASURE.de))
         return replace(MEASURE, column=name, en=en, de=de)
     # of cells the map shows households whatever the column is called: nothing else is known of them
-    return replace(LATER, column=name)
+    en, de = LATER.en.replace("a target year", year[2]), LATER.de.replace("in einem Zieljahr", year[2])
+    return replace(LATER, column=name, en=en, de=de)
 
 
 def quantiles(column: Column, values: FloatArray) -> Classes:
@@ -43,15 +58,37 @@ def quantiles(column: Column, values: FloatArray) -> Classes:
         Any shape; NaN is missing. A figure with few values has fewer classes, two at least.
     """
     known = values[np.isfinite(values)]
+    unit = f", {column.unit}" if column.unit else ""
+    if known.size and min((known < 0).mean(), (known > 0).mean()) >= BOTH_SIDES:
+        breaks, colours = _both_sides(known)
+        return Classes(column.name, breaks, colours, f"{column.en}{unit}", f"{column.de}{unit}")
     low = float(known.min(initial=np.inf))
     breaks = _breaks(known, low)
     if len(breaks) < 3:
         # most have the lowest value, nothing say: they are the first class, the others are split
         breaks = _breaks(known[known > low], low) or (low if known.size else 0.0,)
     # few classes still span the scale from light to dark
-    picks = np.linspace(0, len(SEQUENTIAL) - 1, len(breaks) + 1).round().astype(int)
-    unit = f", {column.unit}" if column.unit else ""
-    return Classes(column.name, breaks, tuple(SEQUENTIAL[i] for i in picks), f"{column.en}{unit}", f"{column.de}{unit}")
+    return Classes(column.name, breaks, sequential(len(breaks) + 1), f"{column.en}{unit}", f"{column.de}{unit}")
+
+
+def sequential(n: int) -> tuple[str, ...]:
+    """Return n colours from light to dark, 6 at most."""
+    picks = np.linspace(0, len(SEQUENTIAL) - 1, n).round().astype(int)
+    return tuple(SEQUENTIAL[i] for i in picks)
+
+
+def qualitative(n: int) -> tuple[str, ...]:
+    """Return n colours without an order, 12 at most."""
+    return QUALITATIVE[:n] if n <= len(QUALITATIVE) else RAINBOW[:n]
+
+
+def _both_sides(values: FloatArray) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Bounds that mirror each other at zero, by the size of the values, and their colours."""
+    sizes = np.abs(values[values != 0])
+    inner, outer = (float(f"{size:.2g}") for size in np.quantile(sizes, (1 / 3, 2 / 3)).tolist())
+    if inner == outer:
+        return (-inner, inner), DIVERGING[::2]
+    return (-outer, -inner, inner, outer), DIVERGING
 
 
 def _breaks(values: FloatArray, low: float) -> tuple[float, ...]:
@@ -80,7 +117,7 @@ def legend(classes: Classes, column: Column) -> dict[str, Any]:
                 "colour": colour,
                 "from": low,
                 "to": high,
-                "label": {"en": _label(low, high, "en"), "de": _label(low, high, "de")},
+                "label": {"en": label(low, high, "en"), "de": label(low, high, "de")},
             }
             for colour, (low, high) in zip(classes.colours, pairwise(bounds), strict=True)
         ],
@@ -88,12 +125,14 @@ def legend(classes: Classes, column: Column) -> dict[str, Any]:
     }
 
 
-def _label(low: float | None, high: float | None, language: str) -> str:
+def label(low: float | None, high: float | None, language: str) -> str:
+    """Write the bounds of a class, which holds the lower one and not the upper one; None is no bound."""
     if low is None:
-        return f"< {_number(high, language)}"
-    return f"≥ {_number(low, language)}" if high is None else f"{_number(low, language)} – {_number(high, language)}"
+        return f"< {number(high, language)}"
+    return f"≥ {number(low, language)}" if high is None else f"{number(low, language)} – {number(high, language)}"
 
 
-def _number(value: float | None, language: str) -> str:
-    text = f"{value:,.10g}"
+def number(value: float | None, language: str) -> str:
+    """Write a number as readers of a language do, ``"en"`` or ``"de"``."""
+    text = f"{value:,.10g}".replace("-", "−")
     return text.translate(str.maketrans(",.", ".,")) if language == "de" else text
