@@ -1,77 +1,85 @@
-"""What routes depend on: the served release, the address, strict query parameters."""
+"""What routes depend on: the served release, the address, who asks, strict query parameters."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import threading
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+import re
+from typing import Annotated, Literal, cast
 
 from fastapi import Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
 
-from api.errors import NotModifiedError, QueryError
-from api.settings import Settings
+from api.access import Role
+from api.addresses import Addresses
+from api.errors import NotModifiedError, QueryError, SignInError
+from api.middleware.visit import visit_of
+from api.serving import Served
 from geo.errors import Problem
 from layers.catalogue import Catalogue
-from layers.release import current, pointer
+
+__all__ = ["Served"]
 
 Format = Literal["json", "html"]
+_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
-class Served:
-    """The catalogue of the served release; follows a new release without a restart.
+def served_by(request: Request) -> Served:
+    """Return what keeps the served release."""
+    served: Served = request.app.state.served
+    return served
 
-    Parameters
-    ----------
-    settings
-        Where the releases are.
-    """
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._lock = threading.Lock()
-        self._stamp: int | None = None
-        self._catalogue: Catalogue | None = None
+def role(request: Request) -> Role:
+    """Return who asks: planner or public."""
+    return visit_of(request.scope).role
 
-    def catalogue(self) -> Catalogue:
-        """Return the catalogue; a release that cannot be read leaves the last one served.
 
-        Raises
-        ------
-        ReleaseError
-            There never was a release that can be read.
-        """
-        try:
-            stamp = pointer(self.settings.home).stat().st_mtime_ns
-        except OSError:
-            stamp = None
-        with self._lock:
-            if self._catalogue is None or stamp != self._stamp:
-                try:
-                    self._catalogue = Catalogue(current(self.settings.home))
-                except ValueError:
-                    if self._catalogue is None:
-                        raise
-                self._stamp = stamp
-            return self._catalogue
+def served_for(role: Role, catalogue: Catalogue) -> Catalogue:
+    """Return what a role may see of a catalogue."""
+    # what the public gets offers the same
+    return catalogue if role == "planner" else cast("Catalogue", catalogue.public())
 
 
 def catalogue(request: Request) -> Catalogue:
-    """Return the catalogue of the served release."""
-    served: Served = request.app.state.served
-    return served.catalogue()
+    """Return the catalogue of the served release, as far as who asks may see it."""
+    return served_for(role(request), served_by(request).catalogue())
+
+
+async def _catalogue(request: Request) -> Catalogue:
+    served = served_by(request)
+    if served.id is None:  # the first one is read now
+        await run_in_threadpool(served.catalogue)
+    return catalogue(request)
 
 
 def base_url(request: Request) -> str:
-    """Address for links: the request's host if it is one of ours, else the one from the settings."""
-    settings: Settings = request.app.state.served.settings
-    host = request.headers.get("host", "")
-    name = urlsplit(f"//{host}").hostname if host and all(c not in host for c in "/\\@?#") else None
-    return f"{request.url.scheme}://{host}" if name in settings.hosts else settings.base_url.rstrip("/")
+    """Address for links: what a trusted proxy names, the request's host if it is one of ours, else the settings'."""
+    addresses: Addresses = request.app.state.addresses
+    return addresses.base(request.scope, visit_of(request.scope).headers)
 
 
-def strict_query(request: Request) -> None:
+async def _base_url(request: Request) -> str:
+    return base_url(request)
+
+
+async def planner(request: Request) -> None:
+    """Refuse everybody but planners.
+
+    Raises
+    ------
+    SignInError
+        The public asks.
+    """
+    if role(request) != "planner":
+        raise SignInError
+
+
+async def _role(request: Request) -> Role:
+    return role(request)
+
+
+async def strict_query(request: Request) -> None:
     """Refuse query parameters that the route does not have: a typo must not pass for an answer.
 
     Raises
@@ -79,6 +87,8 @@ def strict_query(request: Request) -> None:
     QueryError
         All unknown parameters, and those that the route knows.
     """
+    if not request.scope["query_string"]:
+        return
     # what the API's own description says is what is accepted; pages outside of it take no parameters
     operations = request.app.openapi()["paths"].get(request.scope["route"].path, {})
     parameters = operations.get(request.method.lower(), {}).get("parameters", [])
@@ -86,10 +96,10 @@ def strict_query(request: Request) -> None:
     unknown = sorted(set(request.query_params) - known)
     if unknown:
         hint = f"Known here: {', '.join(sorted(known)) or 'none'}."
-        raise QueryError([Problem(f"query parameter '{name}'", "is unknown", hint) for name in unknown])
+        raise QueryError([Problem(f"query parameter '{name[:80]}'", "is unknown", hint) for name in unknown[:20]])
 
 
-def wants_html(
+async def wants_html(
     request: Request, f: Annotated[Format | None, Query(description="Answer as json or html.")] = None
 ) -> bool:
     """Whether a page for people is asked for, by `f` or by the Accept header."""
@@ -99,8 +109,8 @@ def wants_html(
     return "text/html" in accept and "json" not in accept.split("text/html")[0]
 
 
-def etag(request: Request, html: Annotated[bool, Depends(wants_html)]) -> str:
-    """Strong ETag of an answer made from the release alone.
+def etag(request: Request, html: bool) -> str:  # noqa: FBT001 - as FastAPI calls it
+    """Strong ETag of an answer made from the release alone, for this role.
 
     Raises
     ------
@@ -108,12 +118,21 @@ def etag(request: Request, html: Annotated[bool, Depends(wants_html)]) -> str:
         The client has it already.
     """
     release = catalogue(request).version
-    text = f"{release} {base_url(request)} {request.url.path} {request.url.query} {html}"
-    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
-    given = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
-    if tag in given or "*" in given:
+    text = f"{release} {role(request)} {base_url(request)} {request.scope['path']} {html} "
+    made = hashlib.sha256(text.encode("utf-8", "surrogatepass") + request.scope["query_string"])
+    tag = f'"{made.hexdigest()[:24]}"'
+    if holds(request.headers.getlist("if-none-match"), tag):
         raise NotModifiedError(tag)
     return tag
+
+
+def holds(given: list[str], tag: str) -> bool:
+    """Whether a client's `If-None-Match` names a tag: in a list, as a weak one, or as any (`*`)."""
+    return any(line.strip() == "*" or tag in _TAG.findall(line) for line in given)
+
+
+async def _etag(request: Request, html: Annotated[bool, Depends(wants_html)], _release: CatalogueDep) -> str:
+    return etag(request, html)
 
 
 def bbox(
@@ -151,8 +170,10 @@ def bbox(
     return west, south, east, north
 
 
-CatalogueDep = Annotated[Catalogue, Depends(catalogue)]
-BaseUrl = Annotated[str, Depends(base_url)]
+CatalogueDep = Annotated[Catalogue, Depends(_catalogue)]
+BaseUrl = Annotated[str, Depends(_base_url)]
 WantsHtml = Annotated[bool, Depends(wants_html)]
-ETag = Annotated[str, Depends(etag)]
+ETag = Annotated[str, Depends(_etag)]
 BBox = Annotated[tuple[float, float, float, float] | None, Depends(bbox)]
+RoleDep = Annotated[Role, Depends(_role)]
+PlannerDep = Annotated[None, Depends(planner)]

@@ -7,16 +7,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from api.settings import Settings
-from data import figures as built_in
-from data.place import find
-from data.place import places as all_places
 from geo.errors import RevierError
+
+if TYPE_CHECKING:
+    from api.settings import Settings
 
 IMPORTED = "imported"
 out = Console()
@@ -56,9 +55,15 @@ def library_output_to_stderr() -> Iterator[None]:
 
 def settings(home: Path | None) -> Settings:
     """Settings with the folder from the command line, if given."""
+    from api.settings import Settings  # noqa: PLC0415 - slow to import
+
     return Settings() if home is None else Settings(home=home)
 
 
 def key_of(place: str, home: Path) -> str:
     """Key of a place given by key or name."""
+    from data import figures as built_in  # noqa: PLC0415 - slow to import
+    from data.place import find  # noqa: PLC0415 - slow to import
+    from data.place import places as all_places  # noqa: PLC0415 - slow to import
+
     return find([place], all_places(built_in.read(), home / IMPORTED))[0].key

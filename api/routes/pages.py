@@ -5,16 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from api import responses
-from api.deps import CatalogueDep
+from api.deps import CatalogueDep, RoleDep
 from layers import styles
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/map")
-def map_page(catalogue: CatalogueDep) -> Response:
+def map_page(catalogue: CatalogueDep, role: RoleDep) -> Response:
     """Return the planner's map."""
-    return responses.page("map.html", release=catalogue.release, styles=styles.web())
+    return responses.page("map.html", release=catalogue.release, styles=styles.web(), role=role)
 
 
 @router.get("/docs")

@@ -1,4 +1,5 @@
 """Commands about who gains: equity of placements and scenarios, siting, past investments."""
+# ruff: noqa: FBT002 - options of the command line
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ from layers.siting import MEASURES, Ask
 from layers.social import DEFINITIONS
 from layers.social_sources import SCHOOLS
 
+cli = typer.Typer()
 PlaceArgument = Annotated[str, typer.Argument(help="Key or name of a place.")]
 Indicator = Annotated[str, typer.Option(help="What areas are ranked by.")]
 Definition = Annotated[str, typer.Option(help=f"Of low income: {', '.join(DEFINITIONS)}.")]
@@ -35,6 +37,7 @@ Permutations = Annotated[int, typer.Option(help="Of the test against chance.", m
 Seed = Annotated[int, typer.Option(help="Same seed, same answer.", min=0)]
 
 
+@cli.command()
 def equity(  # noqa: PLR0913, PLR0917 - one option for each thing to choose
     place: PlaceArgument = "05913000",
     home: Home = None,
@@ -67,6 +70,7 @@ def equity(  # noqa: PLR0913, PLR0917 - one option for each thing to choose
     _show(found, console.orders if in_orders else console.judgement, as_json=as_json)
 
 
+@cli.command()
 def siting(  # noqa: PLR0913, PLR0917 - one option for each thing to choose
     budget_eur: Annotated[float, typer.Argument(help="EUR that may be invested, before grants.")],
     place: Annotated[str, typer.Option("--place", help="Key or name of a place.")] = "05913000",
@@ -101,6 +105,7 @@ def siting(  # noqa: PLR0913, PLR0917 - one option for each thing to choose
     _show(found, console.siting, as_json=as_json)
 
 
+@cli.command()
 def audit(
     place: PlaceArgument,
     file: Annotated[Path, typer.Argument(help="Investments: any vector file with a column eur, and year.")],

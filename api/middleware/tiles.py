@@ -1,0 +1,140 @@
+"""Vector tiles on the shortest way: found, made and compressed once, without what a page of JSON needs around it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from api import deps
+from api.middleware.compression import LEAST, encoder, negotiated
+from api.middleware.visit import Part, Receive, Scope, Send, visit_of
+from api.serving import Served
+from layers.layer import Layer
+from layers.tile_matrices import SETS, TileMatrixSet
+
+MVT = b"application/vnd.mapbox-vector-tile"
+_PATH = re.compile(r"/collections/([^/]+)/tiles/([A-Za-z0-9_]+)/(\d{1,2})/(\d{1,7})/(\d{1,7})", re.ASCII)
+# bytes of tiles kept
+KEPT = 128 << 20
+# so many features are made at once; more wait for a thread, so that others need not wait for them
+QUICK = 3000
+# what a kept tile takes beside its bytes
+OVERHEAD = 300
+Key = tuple[str, str, str, int, int, int, str]
+
+
+class Tiles:
+    """Answers requests for vector tiles; hands all others on, and all that is wrong.
+
+    Parameters
+    ----------
+    app
+        The next part.
+    served
+        Keeps the served release.
+    """
+
+    def __init__(self, app: Part, served: Served) -> None:
+        self.app, self.served = app, served
+        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a tile."""
+        found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
+        tms = SETS.get(found[2]) if found and not scope["query_string"] else None
+        if found is None or tms is None or self.served.id is None:
+            await self.app(scope, receive, send)
+            return
+        visit = visit_of(scope)
+        catalogue = deps.served_for(visit.role, self.served.catalogue())
+        layer = catalogue.ready(found[1])
+        z, y, x = int(found[3]), int(found[4]), int(found[5])
+        if layer is None or not _has(layer, tms, z, x, y):
+            await self.app(scope, receive, send)
+            return
+        scope["route"] = ROUTE
+        tag = tag_of(layer, scope["path"])
+        given = visit.headers.get(b"if-none-match")
+        if given is not None and (tag[:-1] in given or given.strip() == b"*"):
+            await _answer(send, 304, b"", [(b"etag", tag), *_KEEP])
+            return
+        encoding = negotiated(visit.headers.get(b"accept-encoding", b"")) or ""
+        key = (layer.id, layer.version, tms.id, z, x, y, encoding)
+        content = self._get(key)
+        if content is None:
+            content = await self._made(layer, tms, key)
+        headers = [(b"content-type", MVT), *_KEEP]
+        if encoding and len(content) and content[:1] != b"\x1a":
+            # a tile begins with the field of its layer; what does not is compressed
+            tag = tag[:-1] + b"-" + encoding.encode() + b'"'
+            headers.append((b"content-encoding", encoding.encode()))
+        await _answer(send, 200 if content else 204, content, [(b"etag", tag), *headers])
+
+    async def _made(self, layer: Layer, tms: TileMatrixSet, key: Key) -> bytes:
+        from layers import tiles  # noqa: PLC0415 - slow to import
+
+        _, _, _, z, x, y, encoding = key
+        if tiles.is_quick(layer, z, x, y, tms, QUICK):
+            content = _packed(tiles.tile(layer, z, x, y, tms), encoding)
+        else:
+            content = await run_in_threadpool(lambda: _packed(tiles.tile(layer, z, x, y, tms), encoding))
+        self._put(key, content)
+        return content
+
+    def _get(self, key: Key) -> bytes | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def _put(self, key: Key, content: bytes) -> None:
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = content
+                self._size += len(content) + OVERHEAD
+            while self._size > KEPT:
+                _, old = self._kept.popitem(last=False)
+                self._size -= len(old) + OVERHEAD
+
+
+class _Route:
+    """What logs and counters call these requests."""
+
+    path = "/collections/{collectionId}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
+
+
+ROUTE = _Route()
+_KEEP = [(b"cache-control", b"no-cache"), (b"vary", b"Accept-Encoding")]
+
+
+def _has(layer: Layer, tms: TileMatrixSet, z: int, x: int, y: int) -> bool:
+    """Whether the tileset of a layer has a tile."""
+    from layers.tilesets import vector_limits  # noqa: PLC0415 - slow to import
+
+    limits = layer.remembered(("limits", tms.id), lambda: {one.zoom: one for one in vector_limits((layer,), tms)})
+    return z in limits and limits[z].holds(x, y)
+
+
+def tag_of(layer: Layer, path: str) -> bytes:
+    """Strong ETag of a tile: changes with the data of its layer, whoever asks."""
+    return b'"' + hashlib.sha256(f"{layer.version} {path}".encode()).hexdigest()[:24].encode() + b'"'
+
+
+def _packed(content: bytes, encoding: str) -> bytes:
+    return encoder(encoding)(content) if encoding and len(content) >= LEAST else content
+
+
+async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    told: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
+    if status == 200:
+        headers.append((b"content-length", b"%d" % len(body)))
+    await send(told)
+    await send({"type": "http.response.body", "body": body})
