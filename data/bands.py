@@ -5,11 +5,15 @@ All deviations are assumptions of the reference (section 2.6), for 68 %; a grade
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from geo.arrays import FloatArray
 from geo.uncertainty import combined
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEED = 2026
 # footprint and storeys, by grade: measured heights, mapped outlines, cells of many buildings, drawn

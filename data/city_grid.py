@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
@@ -18,6 +18,9 @@ from geo.arrays import FloatArray, IntArray, sum_by
 from geo.columns import Polygons
 from geo.coverage import Coverage
 from geo.zonal import Raster, zonal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # less of a cell than this is the play of an outline
 LEAST_M2 = 1.0
@@ -49,6 +52,8 @@ class CityGrid:
     @classmethod
     def of(cls, outline: shapely.Geometry, crs: CRS, units: pd.DataFrame) -> CityGrid:
         """Lay the grid over an outline in `crs`, and over stock units with `x_m` and `y_m`."""
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
         shapely.prepare(outline)
         around = _cells_around(outline, crs)
         shapes = squares(around, crs).to_shapely()
@@ -107,6 +112,8 @@ class CityGrid:
 
     def locate(self, x_m: FloatArray, y_m: FloatArray) -> IntArray:
         """Row of the cell that each point lies in, -1 where there is none; coordinates in the city's CRS."""
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
         project = Transformer.from_crs(self.crs, CRS_CELLS, always_xy=True)
         corners = np.floor(np.column_stack(project.transform(x_m, y_m)) / CELL_M) * CELL_M
         asked, cells = _number(pd.DataFrame(corners, columns=["x_m", "y_m"])), _number(self.frame)
@@ -137,6 +144,8 @@ class CityGrid:
 
 def _cells_around(outline: shapely.Geometry, crs: CRS) -> pd.DataFrame:
     """Corners of the cells that meet the outline, and of some close by."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     project = Transformer.from_crs(crs, CRS_CELLS, always_xy=True)
     west, south, east, north = np.divide(project.transform_bounds(*shapely.bounds(outline).tolist()), CELL_M)
     x, y = np.meshgrid(np.arange(np.floor(west), np.ceil(east)), np.arange(np.floor(south), np.ceil(north)))

@@ -7,40 +7,28 @@ needs buildings alone and is there wherever these are.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from pyproj import CRS
 
 from data.city_grid import CityGrid
 from data.figures import Figures
-from data.green_supply import (
-    LargeGreens,
-    Points,
-    access_share,
-    crown_share,
-    dissolved,
-    green_m2_per_head,
-    is_private,
-    is_public,
-    nearest_m,
-    sees_trees,
-    shaded_around,
-    walking_network,
-    within,
-)
-from data.imports import Imports
 from data.place import Place
 from data.report import Report
 from data.schema import LAND_COVERS
-from data.summer_heat import building_intensity, day_air, night_anomaly_k
 from geo.arrays import FloatArray
 from geo.columns import Polygons
 from geo.cooling import biophysics
 from geo.runoff import composite_runoff_mm, curve_number_runoff
 from geo.zonal import Raster
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+    from data.imports import Imports
 
 CELLS = ("cell_id", "x_m", "y_m", "area_m2", "people")
 COLUMNS = (
@@ -186,6 +174,8 @@ class _Surroundings:
         shapes: Polygons,
         outline: shapely.Geometry,
     ) -> None:
+        from data.green_supply import walking_network  # noqa: PLC0415 - slow to import
+
         crs = CRS.from_user_input(place.crs)
         self.imports, self.figures, self.units, self.shapes = imports, figures, units, shapes
         self.outline, self.report = outline, Report()
@@ -196,6 +186,9 @@ class _Surroundings:
 
     def columns(self) -> tuple[dict[str, FloatArray], dict[str, Raster]]:
         """Return every column, and the rasters."""
+        from data.green_supply import shaded_around  # noqa: PLC0415 - slow to import
+        from data.summer_heat import building_intensity, day_air, night_anomaly_k  # noqa: PLC0415 - slow to import
+
         found = dict.fromkeys(COLUMNS, np.full(len(self.grid), np.nan))
         found |= self._from_rasters() | self._green() | self._blue() | self._trees(self.imports.trees)
         if "canopy" in self.imports.rasters:
@@ -212,6 +205,8 @@ class _Surroundings:
         return found | {"day_anomaly_k": day.anomaly_k}, {DAY_AIR: day.air_c}
 
     def _dissolved(self, areas: gpd.GeoDataFrame) -> Polygons:
+        from data.green_supply import dissolved  # noqa: PLC0415 - slow to import
+
         return dissolved(areas.geometry.to_numpy(), self.outline, self.grid.crs)
 
     def _mean(self, kind: str) -> FloatArray:
@@ -240,6 +235,8 @@ class _Surroundings:
         return found
 
     def _green(self) -> dict[str, FloatArray]:
+        from data.green_supply import is_private, is_public  # noqa: PLC0415 - slow to import
+
         green = self.imports.green
         if green is None or green.empty:
             return {}
@@ -254,6 +251,8 @@ class _Surroundings:
         return found if public is None else found | self._public(self._dissolved(green[public]))
 
     def _public(self, public: Polygons) -> dict[str, FloatArray]:
+        from data.green_supply import LargeGreens, Points, access_share, green_m2_per_head, within  # noqa: PLC0415 - slow to import
+
         large = LargeGreens.of(public, self.network)
         straight_m, walked_m = large.distances_m(Points(*self.grid.centres.T))
         access = access_share(self.grid, large, within(straight_m, walked_m), self.units, self.shapes)
@@ -267,6 +266,8 @@ class _Surroundings:
         }
 
     def _blue(self) -> dict[str, FloatArray]:
+        from data.green_supply import Points, nearest_m  # noqa: PLC0415 - slow to import
+
         blue = self.imports.blue
         if blue is None or blue.empty:
             return {}
@@ -275,6 +276,8 @@ class _Surroundings:
         return {"blue_share": self.grid.shares(water), "distance_water_m": distance_m}
 
     def _trees(self, trees: gpd.GeoDataFrame | None) -> dict[str, FloatArray]:
+        from data.green_supply import crown_share, sees_trees  # noqa: PLC0415 - slow to import
+
         if trees is None or trees.empty:
             return {}
         green = self.imports.green

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from data.errors import TableError
 from geo.arrays import FloatArray
 from geo.errors import Problem
 from geo.paths import along_years
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ def factors(table: pd.DataFrame, value_set: str = "BISKO", *, projection: str | 
     TableError
         Unknown set, or sets of different boundaries, which must not be mixed inside one balance.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     problems = []
     heat = table[~table["gas_boundary"].str.contains("wheel")]
     base = heat[heat["value_set"] == value_set]

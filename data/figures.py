@@ -6,16 +6,19 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
 from data.errors import TableError
 from data.measures import check_tables
 from data.schema import BUILDING_TYPES, CURVE_NUMBERS, LAND_COVERS, SCHEMAS, SECTORS, check
 from geo.errors import Problem
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
 
 BUILT_IN = Path(__file__).parent / "tables"
 CELL_COLUMNS = ("ags", "x_m", "y_m", "quarters", "n_buildings", "age_unknown", "type_unknown")
@@ -91,6 +94,8 @@ def read(folder: Path = BUILT_IN) -> Figures:
 
 
 def _read_csv(path: Path, problems: list[Problem]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     try:
         raw = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
@@ -103,6 +108,8 @@ def _read_csv(path: Path, problems: list[Problem]) -> pd.DataFrame:
 
 def _read_parquet(path: Path, columns: tuple[str, ...], problems: list[Problem]) -> pd.DataFrame:
     """Read counts on cells; a negative one is a problem."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     table = _read_columns(path, columns, pd.read_parquet, problems)
     numbers = table.select_dtypes("number")
     for column in numbers.columns:
@@ -115,6 +122,8 @@ def _read_parquet(path: Path, columns: tuple[str, ...], problems: list[Problem])
 
 def _read_polygons(path: Path, columns: tuple[str, ...], problems: list[Problem]) -> gpd.GeoDataFrame:
     """Read polygons; another CRS, and a geometry that is missing, invalid or without area, is a problem."""
+    import geopandas as gpd  # noqa: PLC0415 - slow to import
+
     table = _read_columns(path, columns, gpd.read_parquet, problems)
     if not isinstance(table, gpd.GeoDataFrame):
         return gpd.GeoDataFrame()
@@ -131,6 +140,8 @@ def _read_polygons(path: Path, columns: tuple[str, ...], problems: list[Problem]
 def _read_columns(
     path: Path, columns: tuple[str, ...], read: Callable[[Path], pd.DataFrame], problems: list[Problem]
 ) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     try:
         table = read(path)
     except (OSError, ValueError) as error:

@@ -27,8 +27,7 @@ from geo.access import HECTARE_M2, d0_by_size, reach, supply_2sfca
 from geo.arrays import BoolArray, FloatArray, quotient, sum_by
 from geo.columns import Polygons
 from geo.coverage import Coverage
-from geo.nearest import Nearest
-from geo.nearest_kernels import TIE_M
+from geo.nearest import TIE_M, Nearest
 from geo.walking import Gates, WalkingNetwork
 
 ACCESS_M = 300.0

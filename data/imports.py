@@ -16,14 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from pyproj import CRS
 
-from data import census, citygml, grounds, indicators, spreadsheet, vector, vg250
-from data.clean import MAX_FOOTPRINT_M2, clean, zoning
 from data.errors import ImportedError
 from data.figures import CRS_CELLS
 from data.inputs import INPUTS, Input
@@ -32,6 +28,9 @@ from data.report import Line, Report
 from geo.errors import Problem, RevierError
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
     from geo.zonal import Raster
 
 OSM_LAYERS = ("buildings", "streets", "landuse", "green", "blue")
@@ -186,6 +185,8 @@ class _Reader:
             return None
 
     def _vector(self, file: File) -> gpd.GeoDataFrame:
+        from data import vector  # noqa: PLC0415 - slow to import
+
         path = self.place.folder / file.file
         return vector.read(path, layer=file.layer, columns=file.columns, values=file.values, crs=file.crs)
 
@@ -202,6 +203,10 @@ class _Reader:
 
     def _cells(self) -> pd.DataFrame:
         """Read the place's census: cells whose middle lies in it, summed to 200 m."""
+        import geopandas as gpd  # noqa: PLC0415 - slow to import
+
+        from data import census  # noqa: PLC0415 - slow to import
+
         given = self.place.census
         assert given is not None  # noqa: S101 - asked for only then
         outline = gpd.GeoSeries([self._needed_outline("a census")], crs=self.crs).to_crs(CRS_CELLS).union_all()
@@ -240,6 +245,9 @@ class _Reader:
         return cover.read(self.place.folder / file.file, file, outline, self.crs, report=self.report)
 
     def _read_layer(self, name: str, file: File, outline: shapely.Geometry | None) -> gpd.GeoDataFrame:
+        from data import grounds, indicators, vg250  # noqa: PLC0415 - slow to import
+        from data.clean import clean  # noqa: PLC0415 - slow to import
+
         if isinstance(file, BoundaryFile) and file.format == "vg250":
             found = vg250.read(self.place.folder / file.file, [self.place.key], self.place.crs, report=self.report)
             return clean(
@@ -270,10 +278,14 @@ class _Reader:
 
     def _grounds(self, name: str, from_osm: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
         """Take the city's own areas where some of them lie in the place, else those of OpenStreetMap."""
+        from data import grounds  # noqa: PLC0415 - slow to import
+
         own = self._layer(name, getattr(self.place, name), self.outline)
         return from_osm if own is None or own.empty else grounds.grounds(own, name)
 
     def _districts(self) -> list[gpd.GeoDataFrame]:
+        from data.clean import zoning  # noqa: PLC0415 - slow to import
+
         levels = []
         for file in self.place.districts:
             frame = self._layer("districts", [file], None)
@@ -290,6 +302,8 @@ class _Reader:
         return {name: frame for name, frame in (found or {}).items() if len(frame)}
 
     def _read_osm(self, file: File, layers: Sequence[str]) -> dict[str, gpd.GeoDataFrame]:
+        import geopandas as gpd  # noqa: PLC0415 - slow to import
+
         from data import osm_file  # noqa: PLC0415 - osmnx is slow to import and most places need none of it
 
         area = None if self.outline is None else gpd.GeoDataFrame(geometry=[self.outline], crs=self.crs)
@@ -324,6 +338,8 @@ class _Reader:
         return frame.assign(building_id=ids)
 
     def _footprints(self, file: BuildingsFile) -> gpd.GeoDataFrame:
+        from data import citygml  # noqa: PLC0415 - slow to import
+
         path = self.place.folder / file.file
         if file.kind == "citygml":
             return citygml.read(path, self.report)
@@ -332,6 +348,8 @@ class _Reader:
         return _numbered(self._vector(file), "building_id", file)
 
     def _clean_buildings(self, raw: gpd.GeoDataFrame, where: str, grade: str) -> tuple[str, gpd.GeoDataFrame] | None:
+        from data.clean import MAX_FOOTPRINT_M2, clean  # noqa: PLC0415 - slow to import
+
         if "use" not in raw:
             raw = raw.assign(use="unknown")
         frame = self._try(
@@ -367,6 +385,8 @@ class _Reader:
         self, name: str, own: gpd.GeoDataFrame | None, from_osm: gpd.GeoDataFrame | None
     ) -> gpd.GeoDataFrame | None:
         """Take the city's own layer where it brings one, else that of OpenStreetMap."""
+        from data.clean import clean  # noqa: PLC0415 - slow to import
+
         if own is not None or from_osm is None or self.place.osm is None:
             return own
         # the file's own counts stand under its layer; these are what the schema and the outline leave of them
@@ -377,6 +397,10 @@ class _Reader:
         return frame
 
     def _table(self, declared: Input, file: File | None) -> pd.DataFrame | None:
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
+        from data import spreadsheet  # noqa: PLC0415 - slow to import
+
         if file is None or not (self.place.folder / file.file).is_file():
             return None
         found = self._try(
@@ -400,6 +424,8 @@ class _Reader:
 
     def _indicators(self, levels: Sequence[gpd.GeoDataFrame]) -> pd.DataFrame | None:
         """Read the figures of all files; those of districts that the place does not have are named."""
+        from data import indicators  # noqa: PLC0415 - slow to import
+
         kept = []
         for file in self.place.indicators:
             table = self._table(indicators.in_file_units(INPUTS["indicators"], file.scale), file)
@@ -430,6 +456,8 @@ def save(imports: Imports, place: Place, settings: Path, folder: Path) -> None:
     folder
         ``home/imported/{key}``; never half-written, an interruption leaves the old one.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
         staged = Path(name) / "new"
@@ -461,6 +489,9 @@ def save(imports: Imports, place: Place, settings: Path, folder: Path) -> None:
 
 def load(folder: Path) -> Imports | None:
     """Load what `save` kept; None where nothing was imported."""
+    import geopandas as gpd  # noqa: PLC0415 - slow to import
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     if not (folder / REPORT).is_file():
         return None
     record = json.loads((folder / REPORT).read_text(encoding="utf-8"))
@@ -508,6 +539,9 @@ def _numbered(frame: gpd.GeoDataFrame, key: str, file: File) -> gpd.GeoDataFrame
 
 
 def _concat(frames: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame | None:
+    import geopandas as gpd  # noqa: PLC0415 - slow to import
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     if not frames:
         return None
     return frames[0] if len(frames) == 1 else gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=frames[0].crs)

@@ -15,12 +15,12 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from data.schema import BUILDING_TYPES, CARRIERS, OWNERS
 from geo.errors import InputError, Problem
 
 if TYPE_CHECKING:  # figures check themselves with this module
+    import pandas as pd
+
     from data.figures import Figures
 
 OWN = "own"  # status of a city's own figure
@@ -227,6 +227,8 @@ class Measure:
 
 def catalogue(figures: Figures) -> dict[str, Measure]:
     """Return all measures by name, in the order of the catalogue; `figures` are checked already."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     by_measure: dict[str, dict[str, Figure]] = {}
     for row in _records(figures["measure_figures"]):
         by_measure.setdefault(row["measure"], {})[row["figure"]] = Figure(
@@ -325,6 +327,8 @@ def kind(figure: str) -> tuple[str, float, float] | None:
 
 
 def _check_figure(row: Mapping[str, Any], unit: str, where: str) -> list[Problem]:
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     name, declared = row["figure"], kind(row["figure"])
     if declared is None:
         return [_unknown(f"{where}, column figure", "figure", name, KINDS)]
@@ -473,4 +477,6 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _optional(cell: float) -> float | None:
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     return None if pd.isna(cell) else float(cell)

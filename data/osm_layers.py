@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import shapely
 from pyproj import CRS
 
@@ -20,6 +19,9 @@ from data.inputs import INPUTS
 from data.osm_tags import KEYS, column, listed
 from data.report import Report
 from geo.errors import CRSMismatchError, InputError, Problem
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 COLUMNS = {
     "buildings": (*(declared.name for declared in INPUTS["buildings"].columns), "geometry"),
@@ -87,6 +89,8 @@ def area_of(boundary: gpd.GeoDataFrame) -> tuple[shapely.Geometry, CRS]:
 
 def outline(area: shapely.Geometry, crs: CRS) -> shapely.Polygon | shapely.MultiPolygon:
     """Round the area outwards by up to two `QUERY_MARGIN_M` and give it in degrees (EPSG:4326)."""
+    import geopandas as gpd  # noqa: PLC0415 - slow to import
+
     rounded = shapely.simplify(shapely.buffer(area, QUERY_MARGIN_M), QUERY_MARGIN_M / 2)
     degrees = gpd.GeoSeries([rounded], crs=crs).to_crs("EPSG:4326").to_numpy()
     found: shapely.Polygon | shapely.MultiPolygon = polygonal(degrees)[0]
@@ -192,11 +196,16 @@ class _Rows:
         self.frame = self.frame.to_crs(crs)
 
     def change(self, geometry: _Geometries) -> None:
+        import geopandas as gpd  # noqa: PLC0415 - slow to import
+
         self.frame = self.frame.set_geometry(gpd.GeoSeries(geometry, index=self.frame.index, crs=self.frame.crs))
 
 
 def _rows(layer: str, raw: gpd.GeoDataFrame | None, sent: Counter[str]) -> gpd.GeoDataFrame:
     """One row per element, with `osm_id` and the tags that the layer reads."""
+    import geopandas as gpd  # noqa: PLC0415 - slow to import
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     if raw is None:
         return gpd.GeoDataFrame({"osm_id": pd.Series(dtype=object)}, geometry=gpd.GeoSeries([], crs="EPSG:4326"))
     raw = raw[~raw.index.duplicated()]
@@ -208,6 +217,9 @@ def _rows(layer: str, raw: gpd.GeoDataFrame | None, sent: Counter[str]) -> gpd.G
 
 
 def _buildings(_: str, rows: _Rows, area: shapely.Geometry | None, crs: CRS) -> gpd.GeoDataFrame:
+    import geopandas as gpd  # noqa: PLC0415 - slow to import
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     rows.keep((column(rows.frame, "building") != "no").to_numpy(), "tagged building=no")
     _areas_only(rows, crs)
     if area is not None:
@@ -220,6 +232,9 @@ def _buildings(_: str, rows: _Rows, area: shapely.Geometry | None, crs: CRS) -> 
 
 
 def _streets(_: str, rows: _Rows, area: shapely.Geometry | None, crs: CRS) -> gpd.GeoDataFrame:
+    import geopandas as gpd  # noqa: PLC0415 - slow to import
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     classes = osm_tags.road_class(rows.frame)
     road = classes.notna().to_numpy()
     values = listed(column(rows.frame, "highway")[~road])
@@ -241,6 +256,9 @@ def _streets(_: str, rows: _Rows, area: shapely.Geometry | None, crs: CRS) -> gp
 
 
 def _grounds(layer: str, rows: _Rows, area: shapely.Geometry | None, crs: CRS) -> gpd.GeoDataFrame:
+    import geopandas as gpd  # noqa: PLC0415 - slow to import
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     _areas_only(rows, crs)
     if area is not None:
         rows.change(_cut(rows, area, shapely.area, polygonal))
@@ -285,6 +303,8 @@ def _cut(
 
 def _twins(rows: _Rows) -> _Mask:
     """Say which rows repeat the geometry of an earlier one."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     found = pd.Series(shapely.to_wkb(shapely.normalize(rows.geometry)), dtype=object).duplicated()
     twins: _Mask = found.to_numpy(dtype=bool)
     return twins

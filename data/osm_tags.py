@@ -10,12 +10,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from data.inputs import INPUTS, LAND_USES, RESIDENTIAL, UNHEATED, UNKNOWN
 from data.report import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The order of the keys decides `kind` where an element has several: what a place is for (leisure) before what the
 # ground is used for (landuse) before what grows there (natural). `leisure=pitch` is left out: many pitches are
@@ -158,6 +161,8 @@ def matches(layer: str, tags: Mapping[str, str]) -> bool:
 
 def column(tags: pd.DataFrame, key: str) -> pd.Series:
     """Return the values of one key as texts; None where an element, or every element, is without it."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     if key not in tags:
         return pd.Series(None, index=tags.index, dtype=object)
     found = tags[key].astype(object)
@@ -192,6 +197,8 @@ def buildings(tags: pd.DataFrame, report: Report, where: str) -> pd.DataFrame:
         Same index; the columns of `INPUTS["buildings"]`. Missing texts are empty, missing numbers NaN. `storeys` as
         `building:levels`, without the levels of the roof; the mean where several are given ("3;4" is 3.5).
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     ids = tags["osm_id"]
     use, building_type = _uses(tags, report, where)
     roof = column(tags, "roof:shape")
@@ -220,6 +227,8 @@ def buildings(tags: pd.DataFrame, report: Report, where: str) -> pd.DataFrame:
 
 def _uses(tags: pd.DataFrame, report: Report, where: str) -> tuple[pd.Series, pd.Series]:
     """Give use and building type; `building=yes` is decided by what else the element is."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     value = column(tags, "building")
     yes = value == "yes"
     unread = ~yes & ~value.isin(BUILDING_USE.keys())
@@ -246,6 +255,8 @@ def _uses(tags: pd.DataFrame, report: Report, where: str) -> tuple[pd.Series, pd
 
 def _carrier(tags: pd.DataFrame, report: Report, where: str) -> pd.Series:
     """Give the carrier where the tags name exactly one."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     values = pd.DataFrame({key: column(tags, key) for key in CARRIER_KEYS})
     given = values.notna().any(axis=1)
     carrier = pd.Series("", index=tags.index, dtype=object)
@@ -267,6 +278,8 @@ def _numbers(
     to: tuple[Report, str],
 ) -> pd.Series:
     """Read numbers from the first key that holds a usable one; what is unusable is missing and reported."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     declared = INPUTS["buildings"].column(name)
     low, high = declared.low or 0.0, declared.high or np.inf
     number = pd.Series(np.nan, index=tags.index)
@@ -349,6 +362,8 @@ def streets(tags: pd.DataFrame, classes: pd.Series) -> pd.DataFrame:
         `oneway`. A road with two carriageways is two rows here, each one-way, and a default traffic figure stands for
         both: a one-way row carries half of it.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     oneway = column(tags, "oneway")
     implied = column(tags, "highway").isin(["motorway", "motorway_link"]) | (column(tags, "junction") == "roundabout")
     return pd.DataFrame(
@@ -378,6 +393,8 @@ def grounds(layer: str, tags: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         `osm_id`, `kind` (the tag value), and for green and blue `name` (None = not named) and `public`.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     kind = pd.Series(None, index=tags.index, dtype=object)
     for key, values in LAYER_TAGS[layer].items():
         found = column(tags, key)

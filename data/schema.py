@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from geo.errors import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATUSES = ("seen", "derived", "assumption", "recalled")
 SECTORS = ("households", "economy", "transport", "municipal")
@@ -478,6 +480,8 @@ def check(table: pd.DataFrame, schema: Schema, file: Path) -> tuple[pd.DataFrame
 
 
 def _check_column(cells: pd.Series, column: Column, where: str) -> tuple[pd.Series, list[Problem]]:
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     empty = cells.isna() | (cells.astype(str).str.strip() == "")
     problems: list[Problem] = []
 

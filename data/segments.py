@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from data.figures import Figures
 from data.schema import AGES, BUILDING_TYPES
 from geo.archetype import REFERENCE_PER_LIVING
 from geo.arrays import FloatArray, IntArray
 from geo.heat import final_heat
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CLASSES = tuple("ABCDEFGHIJKL")
 AREA, USEFUL, EXISTING = "area", "useful_kwh_m2a", "existing_share"
@@ -44,16 +47,22 @@ class Archetypes:
     @cached_property
     def age(self) -> IntArray:
         """Position of each archetype's census age in `data.schema.AGES`."""
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
         return np.asarray(pd.Index(AGES).get_indexer(pd.Index(self.table["census_age"])), dtype=np.int64)
 
     @cached_property
     def type(self) -> IntArray:
         """Position of each archetype's type in `data.schema.BUILDING_TYPES`."""
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
         return np.asarray(pd.Index(BUILDING_TYPES).get_indexer(pd.Index(self.table["building_type"])), dtype=np.int64)
 
     @cached_property
     def age_class(self) -> IntArray:
         """Position of each archetype's TABULA class in `CLASSES`."""
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
         return np.asarray(pd.Index(CLASSES).get_indexer(pd.Index(self.table["age_class"])), dtype=np.int64)
 
     def column(self, name: str) -> FloatArray:
@@ -120,6 +129,8 @@ class Segments:
 
     def frame(self) -> pd.DataFrame:
         """Segments as a table: `unit`, `archetype`, `living_m2`."""
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
         return pd.DataFrame({"unit": self.unit, "archetype": self.archetype, "living_m2": self.living_m2})
 
     def grouped(self, group: IntArray, n: int) -> Segments:
@@ -150,6 +161,8 @@ def archetypes(figures: Figures) -> Archetypes:
     TABULA's need by type, class and state, with the use factor (which already holds prebound and rebound), expected
     over the shares of states that the table `refurbishment` assumes.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     rows = figures["tabula"].merge(figures["refurbishment"], on=["age_class", "state"])
     per_reference = final_heat(rows["q_h_kwh_m2a"], rows["q_w_kwh_m2a"], eta=1.0)
     rows["q"] = per_reference * REFERENCE_PER_LIVING

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import shapely
 from pyproj import CRS
 
@@ -14,6 +14,9 @@ from data.figures import CRS_CELLS
 from data.segments import AREA, USEFUL, Archetypes, Segments
 from geo.arrays import FloatArray
 from geo.columns import Polygons
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CELL_M = 200
 CELL = "cell"
@@ -66,6 +69,8 @@ class Stock:
 
 def empty(crs: CRS, kinds: Archetypes) -> Stock:
     """Stock of a place that brought no building and has no census."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     zero = np.zeros(1, np.int64)
     units = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in UNIT_TYPES.items()})
     shapes = Polygons(np.zeros((0, 2)), zero, zero, zero, crs)

@@ -24,9 +24,8 @@ from geo.arrays import FloatArray, IntArray, sum_by
 from geo.columns import Polygons
 from geo.coverage import Coverage
 from geo.errors import InputError, Problem
+from geo.uncertainty import DRAWS, draw, keys_of
 from geo.uncertainty import bands as quantiles
-from geo.uncertainty import draw, keys_of
-from geo.uncertainty_kernels import DRAWS
 
 TRADE = {"economy", "commerce", "industry"}
 TRADE_LAND = ("industrial", "commercial", "retail")

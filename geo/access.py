@@ -11,16 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
-from scipy.spatial import cKDTree
 
-from geo.access_kernels import distances
 from geo.arrays import Argument, FloatArray, IntArray, checked, finite, quotient, sum_by, unknown_problems
 from geo.columns import Polygons
 from geo.equity import weighted_mean
 from geo.errors import CRSMismatchError, InputError, Problem
-from geo.nearest import Nearest
-from geo.nearest_kernels import TIE_M
+from geo.nearest import TIE_M, Nearest
 
 HECTARE_M2 = 10_000.0
 PAD_M = 1e-3  # more than rounding can move a point
@@ -57,6 +53,8 @@ class Reach:
     @classmethod
     def of_pairs(cls, point: IntArray, green: IntArray, distance_m: FloatArray, points: int, d0_m: FloatArray) -> Reach:
         """Sort pairs, of which none may come twice, by point; for each point they must be in the order of greens."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         by_point = sparse.coo_array((distance_m, (point, green)), shape=(points, d0_m.size)).tocsr()
         offsets, listed = by_point.indptr.astype(np.int64), by_point.indices.astype(np.int64)
         return cls(offsets, listed, np.asarray(by_point.data, dtype=np.float64), d0_m)
@@ -170,6 +168,8 @@ def reach(x_m: ArrayLike, y_m: ArrayLike, greens: Polygons, d0_m: ArrayLike) -> 
     InputError
         Coordinates or reaches that cannot be computed with.
     """
+    from geo.access_kernels import distances  # noqa: PLC0415 - slow to import
+
     _metres(greens)
     finite("coordinates of greens", greens.coords)
     x, y = coordinates(x_m, y_m)
@@ -304,6 +304,8 @@ def trees_near(
     x_m: ArrayLike, y_m: ArrayLike, tree_x_m: ArrayLike, tree_y_m: ArrayLike, radius_m: float = 25.0
 ) -> IntArray:
     """Count the trees within a distance, inclusive, of each point; all in one projected CRS (metres)."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
+
     x, y = coordinates(x_m, y_m)
     tree_x, tree_y = coordinates(tree_x_m, tree_y_m, "tree_")
     radius = float(finite("radius_m", radius_m, minimum=0))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from geo import carriers_kernels as kernels
 from geo.arrays import FloatArray, finite
 from geo.errors import InputError, Problem
 
@@ -47,6 +46,8 @@ class Carriers:
         amounts
             Shape (units, ages), any unit that counts useful heat; rows stay whole.
         """
+        from geo import carriers_kernels as kernels  # noqa: PLC0415 - slow to import
+
         values = finite("amounts", amounts, minimum=0)
         out = np.zeros(self.tilt.shape)
         kernels.by_carrier(values, self.propensity, self.tilt, out)
@@ -113,6 +114,8 @@ def _sums(
     demand: FloatArray, seed: FloatArray, places: FloatArray, factors: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Heat by carrier with these factors, and its derivatives by their logarithms."""
+    from geo import carriers_kernels as kernels  # noqa: PLC0415 - slow to import
+
     blocks = -(-len(demand) // kernels.BLOCK)
     partial, curve = np.zeros((blocks, len(factors))), np.zeros((blocks, len(factors), len(factors)))
     kernels.column_sums(demand, seed, places, factors, partial, curve)

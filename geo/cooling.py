@@ -22,8 +22,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.ndimage import distance_transform_edt
-from scipy.signal import oaconvolve
 
 from geo.arrays import Argument, BoolArray, FloatArray, checked, finite, numbers, quotient
 from geo.errors import InputError, Problem
@@ -232,6 +230,8 @@ def air_temperature(  # noqa: PLR0913 - figures of the model, each with its own 
     InputError
         Values out of range, rasters of different shapes or without any data, cells wider than the distances.
     """
+    from scipy.signal import oaconvolve  # noqa: PLC0415 - slow to import
+
     setting = Setting(cell_m, t_ref_c, uhi_max_k, d_cool_m, mix_m, threshold_ha, night)
     capacity, flags = _layers(cc, green)
     missing = np.isnan(capacity) | np.isnan(flags)
@@ -636,6 +636,8 @@ def _grown(box: Window, by: Sequence[int], shape: Sequence[int]) -> Window:
 
 def _near(cells: BoolArray, window: Window, radius_px: int) -> BoolArray:
     """Which cells of a window are as near to one of the marked."""
+    from scipy.ndimage import distance_transform_edt  # noqa: PLC0415 - slow to import
+
     return np.asarray(distance_transform_edt(~cells[window]) <= radius_px)
 
 
@@ -646,6 +648,8 @@ def _spread(
 
     An FFT leaves noise everywhere: cells out of reach must not take it over.
     """
+    from scipy.signal import oaconvolve  # noqa: PLC0415 - slow to import
+
     reach = [side // 2 for side in kernel.shape]
     window = _grown(box, reach, cells.shape)
     whole = oaconvolve(more, kernel, mode="full")  # its first cell lies `reach` before the box

@@ -10,19 +10,21 @@ with shapely everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike
-from scipy import sparse
 
-from geo import coverage_kernels as kernels
 from geo.arrays import FloatArray, IntArray, finite, sum_by
 from geo.columns import Polygons
-from geo.coverage_kernels import MIXED, NOWHERE, UNSURE
 from geo.errors import CRSMismatchError, InputError, Problem
 
+if TYPE_CHECKING:
+    from scipy import sparse
+
+NOWHERE, UNSURE = -1, -2
+MIXED = -2
 MAX_CELLS = 4_000_000
 # zones near one source that are kept room for at first; the few sources with more are computed on their own
 FEW = 4
@@ -51,6 +53,8 @@ class Overlaps:
 
     def matrix(self, zones: int) -> sparse.csr_array:
         """Shares of each source's area, shape (sources, zones)."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         n = len(self.source_area_m2)
         start = np.concatenate([[0], np.cumsum(np.bincount(self.source, minlength=n))])
         return sparse.csr_array((self._share(), self.zone, start), shape=(n, zones))
@@ -115,6 +119,8 @@ class Grid:
 
     def fill(self, edges: FloatArray, zone: IntArray, *, closed: bool) -> None:
         """Sort edges, relative to the corner, into the cells; `closed` if they are the boundaries of zones."""
+        from geo import coverage_kernels as kernels  # noqa: PLC0415 - slow to import
+
         shape = (self.cell_m, self.nx, self.ny)
         self.arrays = (*shape, *kernels.cells(edges, zone, closed, *shape))
 
@@ -138,6 +144,8 @@ class Coverage:
     """
 
     def __init__(self, zones: Polygons, *, cell_m: float | None = None) -> None:
+        from geo import coverage_kernels as kernels  # noqa: PLC0415 - slow to import
+
         if not zones.crs.is_projected:
             raise CRSMismatchError(Problem("zones", "are in degrees", "Reproject to metres, EPSG:25832 say."))
         if len(zones) == 0:
@@ -164,6 +172,8 @@ class Coverage:
             Position of the zone, the lowest where several hold the point (a boundary belongs to both sides); -1 where
             none does.
         """
+        from geo import coverage_kernels as kernels  # noqa: PLC0415 - slow to import
+
         x = finite("x_m", x_m)
         y = finite("y_m", y_m, size=x.size)
         out = np.empty(x.size, np.int32)
@@ -193,6 +203,8 @@ class Coverage:
         InputError
             A source without area.
         """
+        from geo import coverage_kernels as kernels  # noqa: PLC0415 - slow to import
+
         if sources.crs != self.zones.crs:
             raise CRSMismatchError(
                 Problem("sources", "are in another CRS than the zones", "Reproject them with to_crs.")
@@ -209,6 +221,8 @@ class Coverage:
 
     def _crossed(self, sources: Polygons, index: IntArray, columns: tuple[Any, ...], area: FloatArray) -> Pairs:
         """Pairs of the sources at `index`, which a boundary may cross, by source and zone."""
+        from geo import coverage_kernels as kernels  # noqa: PLC0415 - slow to import
+
         found: list[Pairs] = []
         unsure, room = [], FEW
         while index.size:

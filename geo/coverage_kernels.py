@@ -16,9 +16,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from geo.coverage import MIXED, NOWHERE, UNSURE
+
 EPSILON_M = 1e-7
-NOWHERE, UNSURE = -1, -2
-MIXED = -2
 OUTSIDE, INSIDE, TOO_CLOSE = 0, 1, 2
 CENTRE_X, CENTRE_Y = 0.5012345, 0.4976543  # off the middle, where the vertices of regular grids lie
 MAX_EDGES, MAX_SPLITS = 512, 64

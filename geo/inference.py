@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from geo import equity
-from geo import inference_kernels as kernels
 from geo.arrays import Argument, FloatArray, IntArray, checked, finite, quotient, sum_by
 from geo.errors import InputError, Problem
 
@@ -79,6 +78,8 @@ def permuted_concentration(
     InputError
         Amounts of both signs, whose mean may vanish in a shuffle, or none at all.
     """
+    from geo import inference_kernels as kernels  # noqa: PLC0415 - slow to import
+
     finite("permutations", permutations, minimum=1)
     w, h, key = _inhabited(population, Argument("amount_per_head", amount_per_head), Argument("rank_by", rank_by))
     _one_sign(h)
@@ -179,6 +180,8 @@ def permuted_placements(  # noqa: PLR0913 - a programme and what it may choose f
     InputError
         A total beyond what is eligible; numbers that are missing or out of range.
     """
+    from geo import inference_kernels as kernels  # noqa: PLC0415 - slow to import
+
     quota = np.atleast_1d(finite("total", total, minimum=0))
     if stratum is None and quota.size != 1:
         what = f"is missing, but there are {quota.size} totals"
@@ -675,6 +678,8 @@ def _ranked_sums(w: FloatArray, h: FloatArray, key: FloatArray) -> tuple[float, 
     Sorting numbers that hold their own position takes a quarter of the time of `argsort`. Stretches are summed apart,
     always as many, so that threads change no digit: beyond a stretch, all its ranks rise by what lies before it.
     """
+    from geo import inference_kernels as kernels  # noqa: PLC0415 - slow to import
+
     low = np.uint64(2 ** key.size.bit_length() - 1)
     packed = np.empty(key.size, dtype=np.uint64)
     with ThreadPoolExecutor(STRETCHES) as threads:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
-from geo import knapsack_kernels
 from geo.arrays import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # limits may be missed by this share: sums of decimal fractions, and a cent in ten million euros
 TOLERANCE = 1e-9
@@ -83,6 +83,8 @@ class Knapsack:
     @cached_property
     def rows(self) -> tuple[sparse.csr_array, FloatArray]:
         """Limits as ``A x <= b``: the budget first, the floor second, groups last; amounts scaled to `SCALE`."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         n = len(self.cost)
         each = np.arange(n)
         blocks = [_row(self.cost, self.budget)]
@@ -227,6 +229,8 @@ def relax(given: Knapsack, time_limit_s: float) -> Prices | None:
     Prices or None
         None where even shares of candidates cannot keep the limits.
     """
+    from scipy.optimize import linprog  # noqa: PLC0415 - slow to import
+
     if not given.open.any():
         none = np.zeros(len(given.cost))
         return None if given.floor > 0 else Prices(0.0, none - np.inf, 0.0, none)
@@ -320,6 +324,8 @@ def by_merit(given: Knapsack, merit: FloatArray) -> IntArray:
 
 def improved(given: Knapsack, chosen: BoolArray, order: IntArray, merit: FloatArray) -> BoolArray:
     """Exchange singles near the margin of an order and fill what becomes free, until nothing changes."""
+    from geo import knapsack_kernels  # noqa: PLC0415 - slow to import
+
     budget, room, floor = given.limits
     # what is of no use by itself comes only with what requires it
     order = order[(given.open & ((given.value > 0) | (given.low > 0)))[order]]
@@ -347,6 +353,8 @@ def searched(
     tuple
         A choice that keeps the limits, None if none was found, and what no choice among these can exceed.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - slow to import
+
     if not free.any():
         return (fixed if given.keeps(fixed) else None), given.worth(fixed)
     a, b = given.rows
@@ -448,6 +456,8 @@ def _budget_price(given: Knapsack, rows: int) -> FloatArray:
 def _row(amounts: FloatArray, limit: float) -> sparse.csr_array:
     # no candidate does more than reach the floor, and none that costs more than a limit is open: the same choices, a
     # tighter relaxation, and no amounts that are too large to solve with
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+
     scaled = np.minimum(amounts / limit, 1) * SCALE if limit > 0 else np.zeros_like(amounts)
     return sparse.csr_array(scaled[None, :])
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit, ndtri
 
 from geo import equity
 from geo.arrays import (
@@ -284,6 +283,8 @@ def wilson(count: ArrayLike, n: ArrayLike, *, level: float = 0.9) -> tuple[Float
     tuple
         Lower and upper end, 0..1; NaN where the count is unknown or n is 0.
     """
+    from scipy.special import ndtri  # noqa: PLC0415 - slow to import
+
     k, size, sure = partly(
         Argument("count", count, low=0), Argument("n", n, low=0), Argument("level", level, low=0, high=1)
     )
@@ -485,6 +486,8 @@ def _spread(score: FloatArray, people: FloatArray, area: IntArray, areas: int) -
 
 def _under_margins(target: FloatArray, area: IntArray, people: FloatArray, steps: FloatArray) -> FloatArray:
     """Solve for the level of each area, by Newton's method inside a bracket, all areas at once; shares of the cells."""
+    from scipy.special import expit, logit  # noqa: PLC0415 - slow to import
+
     areas = target.size
     populated = sum_by(area, people, areas)
     weight = quotient(people, populated[area])

@@ -12,18 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
-from scipy.special import ndtr
 
-from geo import moran_kernels as kernels
 from geo.arrays import Argument, BoolArray, FloatArray, IntArray, checked, numbers
 from geo.equity import ranks
 from geo.errors import InputError, Problem
-from geo.moran_kernels import TIE
 from geo.neighbours import Neighbours
 
 # spread of values, relative to the largest, that is no more than rounding
 FLAT = 1e-12
+# permuted figures that differ from the observed one by rounding are equal to it
+TIE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -130,6 +128,9 @@ def moran(values: ArrayLike, neighbours: Neighbours, *, permutations: int = 999,
         Missing values, another number of them than of areas, values without variation, neighbours that join all with
         all (I is then the same for any pattern), fewer than 1 permutation.
     """
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+    from scipy.special import ndtr  # noqa: PLC0415 - slow to import
+
     (z,) = _standardised(neighbours, permutations, values=values)
     n, total = len(neighbours), neighbours.weights.sum()
     index = float(z @ neighbours.lag(z) / total)
@@ -265,6 +266,8 @@ def _standardised(neighbours: Neighbours, permutations: int, **figures: ArrayLik
 def _permuted(
     values: FloatArray, linear: FloatArray, pairs: tuple[IntArray, IntArray, FloatArray], permutations: int, seed: int
 ) -> FloatArray:
+    from geo import moran_kernels as kernels  # noqa: PLC0415 - slow to import
+
     out = np.empty(permutations)
     # sparse matrices choose the type of their positions by size; the kernel is compiled for one
     first, second = (np.asarray(positions, np.int64) for positions in pairs[:2])
@@ -278,6 +281,8 @@ def _p(drawn: FloatArray, expected: float, index: float) -> float:
 
 
 def _local(x: FloatArray, y: FloatArray, neighbours: Neighbours, permutations: int, seed: int) -> Local:
+    from geo import moran_kernels as kernels  # noqa: PLC0415 - slow to import
+
     n, lag = len(neighbours), neighbours.lag(y)
     # the sign and size of x are the same in all permutations, so the lag alone is compared
     deviation = np.abs(lag + y * neighbours.matrix.sum(axis=1) / (n - 1))

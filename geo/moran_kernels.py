@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from geo.moran import TIE
+
 # areas that one thread takes at a time; fixed, since their permutations go on from each other
 BLOCK = 64
-# permuted figures that differ from the observed one by rounding are equal to it
-TIE = 1e-12
 
 _U32 = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)

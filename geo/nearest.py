@@ -12,14 +12,13 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS
 
-from geo import nearest_kernels as kernels
 from geo.arrays import FloatArray, IntArray, finite
 from geo.columns import Polygons
-from geo.coverage import Coverage, Grid
-from geo.coverage_kernels import NOWHERE, UNSURE
+from geo.coverage import NOWHERE, UNSURE, Coverage, Grid
 from geo.errors import CRSMismatchError, InputError, Problem
 
 LINES = (1, 2, 5)
+TIE_M = 1e-9
 
 
 class Nearest:
@@ -77,6 +76,8 @@ class Nearest:
         return self
 
     def _find_occupied(self) -> None:
+        from geo import nearest_kernels as kernels  # noqa: PLC0415 - slow to import
+
         _, nx, ny, kind, mixed, entries, _ = self._grid.arrays
         self._bits = kernels.occupied(nx, ny, kind, mixed, entries)
 
@@ -96,6 +97,8 @@ class Nearest:
             Position of the nearest, the lowest of several that are as near (to a nanometre), -1 beyond `max_m`; and the
             distance in metres, 0 inside an area, NaN beyond `max_m`.
         """
+        from geo import nearest_kernels as kernels  # noqa: PLC0415 - slow to import
+
         x, y = finite("x_m", x_m), finite("y_m", y_m)
         finite("y_m", y, size=x.size)
         limit = np.inf if max_m is None else float(finite("max_m", max_m, minimum=0))
@@ -124,6 +127,8 @@ class Nearest:
             Offsets, shape (points + 1,), and positions: those of point i are ``positions[offsets[i]:offsets[i + 1]]``,
             ascending. An area that holds the point is at distance 0.
         """
+        from geo import nearest_kernels as kernels  # noqa: PLC0415 - slow to import
+
         x, y = finite("x_m", x_m), finite("y_m", y_m)
         finite("y_m", y, size=x.size)
         limit = float(finite("distance_m", distance_m, minimum=0))

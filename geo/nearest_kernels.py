@@ -10,22 +10,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from geo.coverage import MIXED, NOWHERE, UNSURE
 from geo.coverage_kernels import (
     BLOCK,
     CHUNKS,
     EPSILON_M,
     INSIDE,
-    MIXED,
-    NOWHERE,
     TOO_CLOSE,
-    UNSURE,
     cell_of,
     lowest,
     side_of_entry,
     starts,
 )
+from geo.nearest import TIE_M
 
-TIE_M = 1e-9
 # a de Bruijn sequence of 64 bits: each run of six bits stands in it once
 SEQUENCE = np.uint64(0x03F79D71B4CB0A89)
 POSITION = np.zeros(64, np.int64)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from geo.arrays import Argument, FloatArray, IntArray, checked, finite
 from geo.columns import Polygons
 from geo.errors import CRSMismatchError, InputError, Problem
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 FEWEST = 5
 # part of a cell's width that its corner may be off the grid
@@ -54,11 +55,15 @@ class Neighbours:
 
     def components(self) -> int:
         """Count the groups of areas that hang together; more than one is no error."""
+        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - slow to import
+
         return int(connected_components(self.matrix, connection="weak")[0])
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
         """Weights, shape (n, n), row: area, column: neighbour."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         return sparse.csr_array((self.weights, self.positions, self.offsets), shape=(len(self), len(self)))
 
 
@@ -121,6 +126,8 @@ def nearest_neighbours(x_m: ArrayLike, y_m: ArrayLike, k: int = 6) -> Neighbours
     InputError
         Fewer than 5 points, coordinates missing, `k` out of range.
     """
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
+
     x, y = np.atleast_1d(*checked(Argument("x_m", x_m), Argument("y_m", y_m)))
     n = x.size
     problems = _too_few(n)
@@ -160,6 +167,8 @@ def cells(x_m: ArrayLike, y_m: ArrayLike, size_m: float) -> Neighbours:
         Fewer than 5 cells, coordinates missing, two cells in one place, or one that is off the grid by more than a
         hundredth of its width.
     """
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
+
     x, y, _ = np.atleast_1d(*checked(Argument("x_m", x_m), Argument("y_m", y_m), Argument("size_m", size_m, above=0)))
     if problems := _too_few(x.size):
         raise InputError(problems)
@@ -189,6 +198,8 @@ def _too_few(n: int) -> list[Problem]:
 
 def _run_along(shapes: NDArray[np.object_], first: IntArray, second: IntArray, tolerance_m: float) -> NDArray[np.bool_]:
     """Whether the pairs share more than a point, as seen from either side."""
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+
     wide = shapely.buffer(shapes, tolerance_m) if tolerance_m > 0 else shapes
     run_m = shapely.length(shapely.intersection(shapely.boundary(shapes)[first], wide[second]))
     # within the tolerance of a corner of ninety degrees lies twice the tolerance of a boundary

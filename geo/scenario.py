@@ -13,10 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from geo import scenario_kernels as kernels
 from geo.arrays import Argument, FloatArray, IntArray, finite, sum_by
 from geo.errors import InputError, Problem
 
@@ -83,6 +81,8 @@ class HeatStock:
         FloatArray
             Sum by unit.
         """
+        from geo import scenario_kernels as kernels  # noqa: PLC0415 - slow to import
+
         out = np.zeros(len(self))
         kernels.quantities(
             self.first, self.kind, amount, self.age_of_kind, self.propensity, self.tilt, carriers,
@@ -194,6 +194,8 @@ def saved(
         two groups or in one with savings, a table of curves without the steps or short of rows, factors of another
         shape; all of them.
     """
+    from geo import scenario_kernels as kernels  # noqa: PLC0415 - slow to import
+
     n_carriers, years = len(stock.final_per_useful), adoption.curves.shape[1]
     _check(stock, actions, adoption, ef_t_kwh)
     # measures of a group stand side by side, so that their shares can be added before groups multiply
@@ -237,6 +239,8 @@ def saved(
 
 def _side_by_side(stock: HeatStock, adopted: NDArray[np.unsignedinteger], n_curves: int, units: IntArray) -> IntArray:
     """Put units side by side that lie in one area and take the same measures in the same years."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     code, size = stock.area[units].astype(np.int64), stock.n_areas
     for column in adopted.T:
         if size * n_curves >= 2**62:
@@ -328,6 +332,8 @@ class Queue:
 
     def amounts(self, amount: FloatArray, reached: FloatArray, group: IntArray, n: int) -> FloatArray:
         """Sum an amount of the units that have taken it by group and year, shape (n, years)."""
+        from geo import scenario_kernels as kernels  # noqa: PLC0415 - slow to import
+
         together = self.turn()
         if together is not None:
             low, high = together
@@ -448,6 +454,8 @@ def _check_queues(queues: Sequence[Queue], reached: Sequence[FloatArray]) -> Non
 
 def _same(*columns: FloatArray) -> tuple[IntArray, IntArray]:
     """Number rows so that equal ones share theirs, and give the first row of each number."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     which = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
         if column.min() < column.max():

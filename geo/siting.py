@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from geo import knapsack
 from geo.arrays import Argument, BoolArray, FloatArray, IntArray, checked, finite, numbers, quotient
@@ -336,7 +335,8 @@ def typology(
     difference[known] = np.round(rank["need"] - rank["supply"], 12)  # equal differences stay equal
     priority = np.zeros(people.size, np.int64)
     first = kind == "HL"
-    priority[first] = rankdata(-difference[first], method="min")
+    falling = -difference[first]
+    priority[first] = 1 + np.searchsorted(np.sort(falling), falling)  # equal ones share the better rank
     return Typology(kind, difference, priority, found["need"], found["supply"])
 
 

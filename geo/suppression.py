@@ -11,9 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse.csgraph import dijkstra
 
 from geo.arrays import Argument, BoolArray, FloatArray, checked
 from geo.errors import InputError, Problem
@@ -169,6 +166,8 @@ class _Network:
     """Prices of steps between rows and columns: from row to column one more in their cell, back one less."""
 
     def __init__(self, table: FloatArray, hidden: BoolArray) -> None:
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         self.rows, self.columns = table.shape
         self.can_drop = table > 1
         price = np.where(hidden, FREE, _price(table))
@@ -191,6 +190,8 @@ class _Network:
 
     def cycle(self, i: int, j: int) -> tuple[float, list[tuple[int, int]]]:
         """Cheapest cycle through a cell, with its price and the other cells; infinite where there is none."""
+        from scipy.sparse.csgraph import dijkstra  # noqa: PLC0415 - slow to import
+
         there, own = self.rows + j, self._steps(i, j)
         kept = self.graph.data[own]
         self.graph.data[own] = np.inf
@@ -232,6 +233,9 @@ def _fewest(table: FloatArray, marked: BoolArray, unsafe: list[tuple[int, int]],
     Variables are whether each cell is hidden, then for each unsafe cell the change of every cell along its cycle and
     whether the unsafe cell itself gets one more (1) or less (0).
     """
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 - slow to import
+
     (rows, columns), size, n = table.shape, table.size, len(unsafe)
     drops = sparse.diags_array((table > 1).ravel().astype(np.float64))
     totals = sparse.vstack(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
 import shapely
 from pyproj import CRS
-from scipy import sparse
 
 from geo.arrays import FloatArray
 from geo.columns import Polygons
 from geo.coverage import Coverage
 from geo.errors import CRSMismatchError, InputError, Problem
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from scipy import sparse
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,15 @@ class Shares:
         For sources that are known to belong to the zoning (a city's census cells on the city's own districts), whose
         edge is only drawn differently. Sources that touch no target stay uncovered.
         """
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         scale = np.divide(1.0, self.covered, out=np.zeros_like(self.covered), where=self.covered > 0)
         return Shares(sparse.csr_array(sparse.diags_array(scale) @ self.matrix), (self.covered > 0).astype(np.float64))
 
     def capped(self) -> Shares:
         """Scale down what lies in overlapping targets, so that no source counts for more than itself."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         scale = 1 / np.maximum(self.covered, 1)
         return Shares(sparse.csr_array(sparse.diags_array(scale) @ self.matrix), np.minimum(self.covered, 1))
 
@@ -67,6 +74,8 @@ def area_shares(sources: gpd.GeoSeries, targets: gpd.GeoSeries) -> Shares:
     InputError
         Missing, empty, invalid or areal-less geometry, with the row's label.
     """
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+
     _same_projected_crs(sources, targets)
     _refuse_broken("source", sources)
     _refuse_broken("target", targets)

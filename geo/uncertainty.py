@@ -11,19 +11,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
-from geo import uncertainty_kernels as kernels
 from geo.arrays import FloatArray, IntArray, finite
 from geo.errors import InputError, Problem
-from geo.uncertainty_kernels import DRAWS
 
+DRAWS = 521  # a prime, and 5, 50 and 95 % of 520 steps are whole numbers
 QUANTILES = (0.05, 0.5, 0.95)
 _PLACES = np.array([round(q * (DRAWS - 1)) for q in QUANTILES])
-_STRATA = ndtri((np.arange(DRAWS) + 0.5) / DRAWS)
 
 
 @dataclass(frozen=True)
@@ -83,25 +81,35 @@ def draw(  # noqa: PLR0913 - an allocation and how sure each part is
     InputError
         Weights or deviations are negative or missing, or all weights are 0.
     """
+    from geo import uncertainty_kernels as kernels  # noqa: PLC0415 - slow to import
+
     mass = finite("weights", weights, minimum=0)
     if mass.sum() == 0:
         raise InputError(Problem("weights", "are all 0", "Choose another proxy before asking how sure it is."))
     sigma = _log_sd(finite("sd_units", sd_units, minimum=0, size=mass.size))
-    start = np.uint64(seed % 2**64)
+    start, strata = np.uint64(seed % 2**64), _strata()
     partial = np.zeros((min(kernels.RUNS, max(1, mass.size // kernels.BLOCK)), zones + 1, DRAWS))
-    kernels.zone_sums(mass, sigma, zone.astype(np.int64), keys, start, _STRATA, partial)
+    kernels.zone_sums(mass, sigma, zone.astype(np.int64), keys, start, strata, partial)
     sums = partial.sum(axis=0)
     spread = float(_log_sd(finite("sd_total", sd_total, minimum=0)))
-    of_total = total * np.exp(spread * np.random.default_rng(seed).permutation(_STRATA) - spread**2 / 2)
+    of_total = total * np.exp(spread * np.random.default_rng(seed).permutation(strata) - spread**2 / 2)
     scale = of_total / sums.sum(axis=0)
     sign = -1.0 if total < 0 else 1.0
     if not with_units:
         return Draws(sums * scale, np.zeros((0, len(QUANTILES))))
     units = np.zeros((mass.size, len(QUANTILES)))
     low, middle, high = _PLACES.tolist()
-    kernels.unit_bands(mass, sigma, keys, start, _STRATA, np.log(sign * scale), low, middle, high, units)
+    kernels.unit_bands(mass, sigma, keys, start, strata, np.log(sign * scale), low, middle, high, units)
     # a sink is a negative total: its lowest value is its largest amount
     return Draws(sums * scale, np.sort(sign * units, axis=1))
+
+
+@cache
+def _strata() -> FloatArray:
+    """One normal score from the middle of each of 521 equally likely parts."""
+    from scipy.special import ndtri  # noqa: PLC0415 - slow to import
+
+    return np.asarray(ndtri((np.arange(DRAWS) + 0.5) / DRAWS))
 
 
 def bands(draws: FloatArray) -> FloatArray:

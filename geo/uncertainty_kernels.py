@@ -6,10 +6,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from geo.uncertainty import DRAWS
+
 BLOCK = 2048
 # partial tables, one for each of a few long runs and not for each thread: their number must not change the sums
 RUNS = 16
-DRAWS = 521  # a prime, and 5, 50 and 95 % of 520 steps are whole numbers
 
 
 @njit(inline="always")

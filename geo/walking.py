@@ -17,9 +17,7 @@ from geo.access import Reach, coordinates, reaches, runs
 from geo.arrays import BoolArray, FloatArray, IntArray, finite
 from geo.columns import Polygons
 from geo.errors import CRSMismatchError, InputError, Problem
-from geo.nearest import LINES, Nearest
-from geo.nearest_kernels import TIE_M
-from geo.walking_kernels import walk
+from geo.nearest import LINES, TIE_M, Nearest
 
 FALLBACK_STEP_M = 50.0
 # coordinates are rounded to this: what was shared before reprojecting or clipping still is
@@ -213,6 +211,8 @@ class WalkingNetwork:
         d0: FloatArray,
     ) -> tuple[IntArray, IntArray, FloatArray]:
         """Return green, point and distance of each pair within `d0`, by green."""
+        from geo.walking_kernels import walk  # noqa: PLC0415 - slow to import
+
         farthest = float(d0.max(initial=0.0)) + TIE_M
         homes, entered = self._place(*people, farthest), self._place(*gates, farthest)
         order = np.argsort(green[entered.point], kind="stable")

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geo import zonal_kernels as kernels
 from geo.arrays import FloatArray, IntArray, finite
 from geo.columns import Polygons
 from geo.errors import CRSMismatchError, InputError, Problem
@@ -184,6 +183,8 @@ class _Task:
 
     def run(self) -> None:
         """Small windows first, then the large ones in the way that costs less."""
+        from geo import zonal_kernels as kernels  # noqa: PLC0415 - slow to import
+
         values = self.raster.values
         left = self._by_cells(np.empty(0, np.int64), kernels.SCRATCH)
         large = np.flatnonzero(left)
@@ -204,11 +205,15 @@ class _Task:
         return float(raster.west_m), float(raster.north_m), float(raster.dx_m), float(raster.dy_m)
 
     def _by_cells(self, index: IntArray, scratch: int) -> IntArray:
+        from geo import zonal_kernels as kernels  # noqa: PLC0415 - slow to import
+
         answers = (self.found, self.quantiles, self.order)
         left = kernels.by_cells(*self._columns(), index, self._grid(), self.raster.values, scratch, *answers)
         return np.asarray(left)
 
     def _by_prefix(self, index: IntArray) -> None:
+        from geo import zonal_kernels as kernels  # noqa: PLC0415 - slow to import
+
         values, place = self.raster.values, (*self._columns(), index, self._grid())
         rows, columns = values.shape
         nodata = bool(kernels.any_missing(values))
