@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import mimetypes
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from fastapi import Depends, FastAPI, Request, Response
-from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from api import __version__, errors
-from api.deps import Served, strict_query
-from api.routes import collections, equity, landing, measures, pages, places, rasters, tiles
+from api.access import Access
+from api.addresses import Addresses
+from api.deps import strict_query
+from api.middleware.compression import Compression
+from api.middleware.gate import Gate
+from api.middleware.head import Head
+from api.middleware.headers import CSP, Headers
+from api.middleware.limits import Limits
+from api.middleware.log import RequestLog, errors_to_stderr, writer
+from api.middleware.metrics import Measured, Metrics
+from api.middleware.tiles import Tiles
+from api.routes import (
+    collections,
+    dcat,
+    equity,
+    items,
+    landing,
+    measures,
+    pages,
+    places,
+    rasters,
+    service,
+    styles,
+    tiles,
+    tilesets,
+    wmts,
+)
+from api.serving import Served
 from api.settings import Settings
 from geo.errors import RevierError
 from layers import assets
 from layers.catalogue import Catalogue
 from layers.errors import ReleaseError
-from layers.tiles import tile
+
+__all__ = ["CSP", "create_app"]
 
 log = logging.getLogger("revier")
-CSP = (
-    "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self'; "
-    "img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
-
+GIS = (tilesets, tiles, rasters, styles, dcat)
+# the first answers go before what only saves time later
+WARM_AFTER_S = 1.0
 
 # Debian's and older Pythons' tables do not know modules; browsers refuse them under another type
 mimetypes.add_type("text/javascript", ".mjs")
+
+
+class Service(FastAPI):
+    """FastAPI with our parts around all of it, also around its own last resort for errors."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the parts together, the outermost last."""
+        settings: Settings = self.state.served.settings
+        app: ASGIApp = Tiles(super().build_middleware_stack(), self.state.served)
+        app = Compression(app)
+        app = Head(app)
+        app = Gate(app, self.state.access)
+        app = Limits(app, settings)
+        app = Headers(app, settings)
+        app = Measured(app, self.state.metrics)
+        return RequestLog(app, self.state.addresses, writer(settings))
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -43,20 +84,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings
         From the environment if omitted.
     """
-    served = Served(settings or Settings())
+    chosen = settings or Settings()
+    served = Served(chosen, warm=_touch)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        # compile and read now, not in the first request; without a release the service says so when asked
+        errors_to_stderr()
+        # read now, not in the first request; without a release the service says so when asked
         with suppress(ReleaseError):
-            catalogue = served.catalogue()
-            layer = catalogue.layer(catalogue.ids()[0])
-            tile(layer, 0, 0, 0)
             # the engine compiles for half a minute once on a new machine; not in a planner's first request
-            threading.Thread(target=_warm, args=(catalogue,), daemon=True).start()
+            timer = threading.Timer(WARM_AFTER_S, _warm, args=(served.catalogue(),))
+            timer.daemon = True
+            timer.start()
+        # what is there now stays: the collector need not look at it again and again
+        gc.freeze()
         yield
 
-    app = FastAPI(
+    app = Service(
         title="Revier",
         version=__version__,
         summary="Where a city's emissions are, where its climate measures land, and whom they benefit.",
@@ -64,36 +108,41 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.state.served = served
+    app.state.addresses = Addresses(chosen)
+    app.state.access = Access(chosen, app.state.addresses)
+    app.state.metrics = Metrics()
     errors.install(app)
-    for module in (landing, collections, tiles, rasters, places, equity, measures, pages):
+    for module in (landing, collections, *GIS, places, equity, measures, pages, service):
         app.include_router(module.router, dependencies=[Depends(strict_query)])
+    # any attribute of a collection is a parameter of its features; WMTS passes over what it does not know
+    for module in (items, wmts):
+        app.include_router(module.router)
     app.mount("/static/vendor", StaticFiles(directory=assets.VENDOR, check_dir=False), name="vendor")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    plain = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/tiff")
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=plain)
-    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"])
-    app.middleware("http")(_secure)
     return app
+
+
+def _touch(catalogue: Catalogue) -> None:
+    """Read a layer and make a tile of it: what is wrong with a release shows now."""
+    from layers.tiles import tile  # noqa: PLC0415 - slow to import
+
+    ids = catalogue.ids()
+    if ids:
+        tile(catalogue.layer(ids[0]), 0, 0, 0)
+    catalogue.prepare()
 
 
 def _warm(catalogue: Catalogue) -> None:
     """Compute a scenario of the first place that has buildings."""
-    for key, entry in catalogue.release.places.items():
-        if entry["kind"] == "municipality" and entry["calibration"] is not None:
-            try:
+    try:
+        _touch(catalogue)
+        for key, entry in catalogue.release.places.items():
+            if entry["kind"] == "municipality" and entry["calibration"] is not None:
                 catalogue.run(key, "climate_equity")
-            except RevierError:  # whoever asks for it is told
-                log.warning("the standard scenario of %s cannot be computed", key, exc_info=True)
-            return
-
-
-async def _secure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    if response.headers.get("content-type", "").startswith("text/html"):
-        response.headers["Content-Security-Policy"] = CSP
-    return response
+                return
+    except (RevierError, OSError):  # whoever asks for it is told
+        log.warning("what was to be ready is not", exc_info=True)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.spatial import cKDTree
 
 from geo.arrays import FloatArray, IntArray, sum_by
 from geo.errors import Problem
@@ -22,6 +18,10 @@ from layers.judgement import described, sentence
 from layers.planning import Planning
 from layers.scenarios import to_place
 from layers.social import Social, Zoning
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from scipy import sparse
 
 REACH_M = 500.0
 # an investment farther from any inhabited cell is not in the place
@@ -147,6 +147,8 @@ def _shares(social: Social, shapes: NDArray[np.object_], reach_m: float) -> tupl
 
 
 def _normal(row: IntArray, cell: IntArray, people: FloatArray, rows: int) -> sparse.csr_array:
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+
     mass = sum_by(row, people[cell], rows)
     return sparse.csr_array((people[cell] / mass[row], (row, cell)), shape=(rows, len(people)))
 
@@ -172,11 +174,15 @@ def _amount(name: str, en: str, de: str, shares: sparse.csr_array, eur: FloatArr
 
 
 def _to(zoning: Zoning, cells: int) -> sparse.csr_array:
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+
     return sparse.csr_array((np.ones(cells), (np.arange(cells), zoning.of_cell)), shape=(cells, len(zoning)))
 
 
 def _around(social: Social, reach_m: float) -> sparse.csr_array:
     """Share of each cell in the people within reach of each cell's middle."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
+
     xy = np.column_stack([social.sources.cell_east, social.sources.cell_north])
     tree = cKDTree(xy)
     pairs = tree.query_pairs(reach_m, output_type="ndarray")
@@ -224,6 +230,8 @@ def of_frame(planning: Planning, frame: gpd.GeoDataFrame) -> Investments:
     PlacementError
         No column `eur`, no CRS, or rows that cannot be used, all of them.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     problems = []
     if "eur" not in frame:
         have = ", ".join(map(str, frame.columns.drop("geometry", errors="ignore")))

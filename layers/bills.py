@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from geo.appraisal import untaxed_price
 from geo.arrays import FloatArray
@@ -20,6 +19,8 @@ def bill_saved(result: Impact, chosen: frozenset[int] | None = None, *, untaxed:
 
 def untaxed_prices(result: Impact) -> FloatArray:
     """Prices of households without taxes and levies by carrier and year, EUR/kWh; NaN where none is known."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     planning = result.planning
     levies = pd.DataFrame(planning.manifest["energy_levies"]).set_index("carrier")
     out = np.full_like(planning.eur_kwh, np.nan)

@@ -10,32 +10,30 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyproj import CRS
 
-from data import geoparquet, imports
-from data.cells import Common, common
-from data.environment import DAY_AIR
-from data.factors import Factors, factors
-from data.figures import Figures
-from data.imports import Imports
-from data.measures import catalogue
-from data.place import Place, places
+from data import geoparquet
 from data.schema import TRANSPORT_CARRIERS
-from data.segments import archetypes
 from geo.columns import Polygons
 from geo.errors import Problem
 from layers import columns
 from layers.columns import Column
 from layers.errors import ReleaseError
-from layers.municipality import Municipality, Table, compute
-from layers.rasters import cog_of_raster
 from layers.release import Release, current, sha256, staging
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from data.cells import Common
+    from data.factors import Factors
+    from data.figures import Figures
+    from data.imports import Imports
+    from data.place import Place
+    from layers.municipality import Municipality, Table
 
 METHOD_VERSION = "2026.4"
 VALUE_SET = "BISKO"
@@ -56,7 +54,8 @@ POINTS = "points.parquet"
 ENVIRONMENT = "environment.parquet"
 # rasters of a place, with unit and what they are
 RASTERS = {
-    DAY_AIR: (
+    # `data.environment.DAY_AIR`, which is slow to import
+    "day_air_c": (
         "degC",
         {"title": "Air temperature of a hot day", "status": "modelled by InVEST's equations, 26 degC outside"},
     )
@@ -124,6 +123,9 @@ def build(
     Release
         The new release, already switched to. An error leaves the old one served.
     """
+    from data.factors import factors  # noqa: PLC0415 - slow to import
+    from data.place import places  # noqa: PLC0415 - slow to import
+
     known = places(figures, home / "imported")
     known |= {place.key: place for place in keys}
     wanted = {member for place in keys for member in place.members}
@@ -158,6 +160,10 @@ def _computed(
     tasks: Sequence[Place], home: Path, figures: Figures, ef: Factors, scheduler: str | None
 ) -> Iterator[tuple[Place, Files, Entry]]:
     """Compute places in order, a few ahead of what is written."""
+    import dask  # noqa: PLC0415 - slow to import
+
+    from data.cells import common  # noqa: PLC0415 - slow to import
+
     shared = common(figures)
     with _scheduler(scheduler) as run:
         for start in range(0, len(tasks), AHEAD if scheduler else 1):
@@ -172,6 +178,8 @@ def _computed(
 
 @contextmanager
 def _scheduler(address: str | None) -> Iterator[Callable[[list[Any]], Sequence[Any]]]:
+    import dask  # noqa: PLC0415 - slow to import
+
     if address is None:
         # the function itself: the name would import distributed, which only a cluster needs
         yield lambda work: dask.compute(*work, scheduler=dask.get)
@@ -205,6 +213,9 @@ class Brought:
 
 def brought(home: Path, place: Place, figures: Figures) -> Brought:
     """Read what a place imported, else its built-in files, and what `revier fetch` got for the rest."""
+    from data import imports  # noqa: PLC0415 - slow to import
+    from data.imports import Imports  # noqa: PLC0415 - slow to import
+
     own = imports.load(home / "imported" / place.key)
     if own is None:
         outline = figures.boundaries[figures.boundaries["ags"] == place.key]
@@ -229,6 +240,8 @@ def brought(home: Path, place: Place, figures: Figures) -> Brought:
 
 def compute_files(place: Place, figures: Figures, ef: Factors, shared: Common, start: Brought) -> tuple[Files, Entry]:
     """Compute a place and return its files as bytes: a worker needs neither our disk nor our release."""
+    from layers.municipality import Table, compute  # noqa: PLC0415 - slow to import
+
     computed = compute(place, figures, ef, shared, start.imports)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -258,6 +271,8 @@ def _settled(hashes: dict[str, str]) -> str:
 
 def up_to_date(home: Path, keys: Sequence[Place], figures: Figures) -> Release | None:
     """Return the served release if it already holds these places, made from these figures by this method."""
+    from data.place import places  # noqa: PLC0415 - slow to import
+
     try:
         release = current(home)
     except ValueError:
@@ -272,6 +287,8 @@ def up_to_date(home: Path, keys: Sequence[Place], figures: Figures) -> Release |
 
 def _unchanged(release: Release, home: Path, place: Place) -> bool:
     """Whether a place would be built from the same fetched and imported files again."""
+    from data import imports  # noqa: PLC0415 - slow to import
+
     entry = release.places[place.key]
     if entry["settings"] != settings_hash(place):
         return False
@@ -303,6 +320,9 @@ def method_version() -> str:
 
 
 def _manifest(figures: Figures, ef: Factors) -> dict[str, Any]:
+    from data.measures import catalogue  # noqa: PLC0415 - slow to import
+    from data.segments import archetypes  # noqa: PLC0415 - slow to import
+
     return {
         "method_version": method_version(),
         "inputs": inputs(figures),
@@ -329,6 +349,10 @@ def _manifest(figures: Figures, ef: Factors) -> dict[str, Any]:
 
 def _nodes(figures: Figures, ef: Factors) -> pd.DataFrame:
     """Factors along the years; `published` tells those of the balance from those of the path that continues it."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
+    from data.factors import factors  # noqa: PLC0415 - slow to import
+
     own = factors(figures["emission_factors"], ef.value_set, projection=None).nodes
     keys = pd.MultiIndex.from_frame(own[["carrier", "year"]])
     listed = pd.MultiIndex.from_frame(ef.nodes[["carrier", "year"]]).isin(keys)
@@ -366,6 +390,8 @@ def _kept(home: Path, figures: Figures, wanted: set[str]) -> dict[str, tuple[Pat
 
 
 def _store(computed: Municipality, folder: Path) -> None:
+    from layers.rasters import cog_of_raster  # noqa: PLC0415 - slow to import
+
     _write(folder / STOCK, computed.stock, columns.STOCK)
     if computed.cells is not None:
         _write(folder / CELLS, computed.cells, columns.CELLS)
@@ -392,6 +418,8 @@ def _store(computed: Municipality, folder: Path) -> None:
 
 
 def _write(path: Path, table: Table, layout: Sequence[Column]) -> None:
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     rows = pd.DataFrame(table.rows[[column.name for column in layout]])
     attributes = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
     geoparquet.write(path, attributes, table.shapes)

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyproj import CRS
@@ -25,19 +24,28 @@ from geo.columns import concatenate
 from geo.cooling import exposed_people
 from geo.equity import parts
 from geo.errors import Problem
-from layers import build, columns, theme_layers
+from geo.shapes import Shapes
+from layers import build, columns, packing, theme_layers
 from layers.columns import Column
+from layers.drawn import Drawn
 from layers.errors import UnknownCollectionError
 from layers.findings import by_area, by_unit
 from layers.impact import Impact
 from layers.layer import Layer
+from layers.once import Once
 from layers.planning import Areas, Member, Planning, planning
+from layers.published import Entry, Published
 from layers.release import Release
 from layers.scenarios import NAMES as STANDARD_NAMES
 from layers.scenarios import Scenario, Store, run, standard
 from layers.social import Social
 from layers.social_sources import SCHOOLS, Sources, sources_of
 from layers.theme_layers import OF_SCENARIO
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from layers.public import PublicCatalogue
 
 MODEL = ("tabula", "ageb-2021", "bisko-recalled")
 CENSUS = ("zensus2011", "localzero-ruhr", "school-social-index", *MODEL)
@@ -120,21 +128,34 @@ class Catalogue:
         self.release = release
         # a user's scenarios outlive releases: they lie beside them
         self.store = Store(release.folder.parents[1])
-        self._impacts: dict[tuple[str, bool, str], Impact] = {}
-        self._layers: dict[str, Layer] = {}
-        self._surroundings: dict[str, pd.DataFrame] = {}
-        self._planning: dict[tuple[str, bool], Planning] = {}
+        self.published = Published(release.folder.parents[1])
+        self._impacts: Once[tuple[str, bool, str], Impact] = Once(MAX_IMPACTS)
+        self._layers: Once[str, Layer] = Once()
+        self._own_layers: dict[str, tuple[str, Layer]] = {}
+        self._public: PublicCatalogue | None = None
+        self._surroundings: Once[str, pd.DataFrame] = Once()
+        self._planning: Once[tuple[str, bool], Planning] = Once()
         self._lock = threading.RLock()
         self._recipes = self._list()
 
     @property
     def version(self) -> str:
-        """Changes with the release and with every scenario of a user."""
-        return f"{self.release.id} {self.store.stamp()}"
+        """Changes with the release, every scenario of a user, and every layer that is published or removed."""
+        return f"{self.release.id} {self.store.stamp()} {self.published.stamp()}"
+
+    @property
+    def sources(self) -> dict[str, dict[str, Any]]:
+        """Sources by id: of the release, and of the layers published beside it."""
+        brought = [entry.source for entry in self.published.entries().values()]
+        return {source["source_id"]: source for source in (*self.release.manifest["sources"], *brought)}
 
     def ids(self) -> list[str]:
-        """Return all collection ids, the region first."""
-        return [*self._recipes, *self._own()]
+        """Return all collection ids, the region first, what was published last."""
+        return [*self._recipes, *self._own(), *(name for name in self.published.entries() if self.brought(name))]
+
+    def brought(self, collection: str) -> Entry | None:
+        """Return a published layer; what begins with the key of a place is the release's own, and never one."""
+        return None if collection.partition(".")[0] in self.release.places else self.published.get(collection)
 
     def _own(self) -> dict[str, Callable[[], Layer]]:
         """Layers of users' scenarios."""
@@ -146,7 +167,8 @@ class Catalogue:
         }
 
     def __contains__(self, collection: object) -> bool:
-        return collection in self._recipes or collection in self._own()
+        is_brought = isinstance(collection, str) and self.brought(collection) is not None
+        return is_brought or collection in self._recipes or collection in self._own()
 
     def layer(self, collection: str) -> Layer:
         """Return one collection.
@@ -158,16 +180,67 @@ class Catalogue:
         """
         recipe = self._recipes.get(collection)
         if recipe is None:
-            own = self._own().get(collection)
-            if own is None:
-                raise UnknownCollectionError(
-                    Problem(f"collection '{collection}'", "does not exist", "See /collections for all of them.")
-                )
-            return own()
+            brought = self.brought(collection)
+            return self._own_layer(collection) if brought is None else brought.layer
+        return self._layers.made(collection, recipe)
+
+    def _own_layer(self, collection: str) -> Layer:
+        version = self.version
+        kept = self._own_layers.get(collection)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        recipe = self._own().get(collection)
+        if recipe is None:
+            raise UnknownCollectionError(
+                Problem(f"collection '{collection}'", "does not exist", "See /collections for all of them.")
+            )
+        made = recipe()
+        kept_on = {k: v for k, v in self._own_layers.items() if v[0] == version}
+        self._own_layers = kept_on | {collection: (version, made)}
+        return made
+
+    @property
+    def places(self) -> dict[str, dict[str, Any]]:
+        """Places by key, as the manifest describes them."""
+        return self.release.places
+
+    def scenario_names(self, place: str) -> list[str]:
+        """Ids of the scenarios of a place, the standard ones first."""
+        return [*SCENARIOS, *self.store.names(place)]
+
+    def areas_meet(self, place: str) -> bool:  # noqa: ARG002 - the public's knows
+        """Whether figures by district may be shown; to planners they may."""
+        return True
+
+    def gridded(self, collection: str) -> Layer:
+        """Return one collection with a row for each cell, for rasters; the public's has fewer rows."""
+        return self.layer(collection)
+
+    def public(self) -> PublicCatalogue:
+        """Return what the public sees of the release."""
+        from layers.public import PublicCatalogue  # noqa: PLC0415 - it is built on this one
+
         with self._lock:
-            if collection not in self._layers:
-                self._layers[collection] = recipe()
-            return self._layers[collection]
+            if self._public is None:
+                self._public = PublicCatalogue(self)
+            return self._public
+
+    def prepare(self) -> None:
+        """Write large layers as columns to map, so that no request waits for it."""
+        for collection in self._recipes:
+            if collection.count(".") == 1 and collection.endswith((".stock", ".cells")):
+                self.layer(collection)
+
+    def ready(self, collection: str) -> Layer | None:
+        """Return a layer whose tiles were made before: one that needs no computing now; None for all others."""
+        kept = self._own_layers.get(collection)
+        if kept is not None and kept[0] != self.version:
+            return None
+        layer = self._layers.get(collection) if kept is None else kept[1]
+        if layer is None:
+            brought = self.brought(collection)
+            layer = None if brought is None else brought.layer
+        return layer if layer is not None and layer.is_ready else None
 
     def scenario(self, place: str, name: str) -> Scenario:
         """Return a scenario of a place, a standard one or a user's own.
@@ -187,15 +260,13 @@ class Catalogue:
         """Compute a scenario, once; a scenario of an older release is computed on the served one."""
         scenario = self.scenario(place, name)
         key = (place, coarse, scenario.model_dump_json())
-        with self._lock:
-            if key not in self._impacts:
-                planning = self.planning(place, coarse=coarse)
-                # shares of what there is are worked out anew where units are coarser
-                found = standard(planning, name) if name in SCENARIOS else scenario
-                self._impacts[key] = run(planning, found)
-                while len(self._impacts) > MAX_IMPACTS:
-                    self._impacts.pop(next(iter(self._impacts)))
-            return self._impacts[key]
+
+        def computed() -> Impact:
+            planning = self.planning(place, coarse=coarse)
+            # shares of what there is are worked out anew where units are coarser
+            return run(planning, standard(planning, name) if name in SCENARIOS else scenario)
+
+        return self._impacts.made(key, computed)
 
     def planning(self, place: str, *, coarse: bool = False) -> Planning:
         """Return what measures act on in a place (a municipality, or a region of several).
@@ -220,10 +291,7 @@ class Catalogue:
             remedy = "Import its buildings with `revier import`."
             raise UnknownCollectionError(Problem(f"place '{place}'", what, remedy))
         coarse = coarse or entry["kind"] == "region"
-        with self._lock:
-            if (place, coarse) not in self._planning:
-                self._planning[place, coarse] = self._make_planning(place, coarse=coarse)
-            return self._planning[place, coarse]
+        return self._planning.made((place, coarse), lambda: self._make_planning(place, coarse=coarse))
 
     def _make_planning(self, place: str, *, coarse: bool) -> Planning:
         base = f"{place}.cells" if coarse and f"{place}.cells" in self else f"{place}.stock"
@@ -314,15 +382,18 @@ class Catalogue:
 
     def surroundings(self, place: str) -> pd.DataFrame:
         """What surrounds people by cell of 200 m; see `data.environment`."""
-        with self._lock:
-            if place not in self._surroundings:
-                files = [(key, self.release.file(key, build.ENVIRONMENT)) for key in self._members(place)]
-                tables = [pq.read_table(file).to_pandas().assign(ags=key) for key, file in files]
-                table = pd.concat(tables, ignore_index=True)
-                warm = table["night_anomaly_k"].to_numpy(np.float64)
-                people = np.nan_to_num(table["people"].to_numpy(np.float64))
-                self._surroundings[place] = table.assign(exposed=_exposed(warm, people))
-            return self._surroundings[place]
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
+        def read() -> pd.DataFrame:
+            files = [(key, self.release.file(key, build.ENVIRONMENT)) for key in self._members(place)]
+            tables = [pq.read_table(file).to_pandas().assign(ags=key) for key, file in files]
+            table = pd.concat(tables, ignore_index=True)
+            warm = table["night_anomaly_k"].to_numpy(np.float64)
+            people = np.nan_to_num(table["people"].to_numpy(np.float64))
+            found: pd.DataFrame = table.assign(exposed=_exposed(warm, people))
+            return found
+
+        return self._surroundings.made(place, read)
 
     def _members(self, place: str) -> list[str]:
         members: list[str] = self.release.places[place].get("members", [place])
@@ -498,7 +569,7 @@ class Catalogue:
             "savings count gas, district heat and electricity only: other carriers have no published price here.",
             (*kept, *added),
             values,
-            base.polygons,
+            base.drawn,
             (*base.source_ids, "nymoen-2020", "hisim-prices", "revier-reference"),
             base.min_zoom,
             base.version if name in SCENARIOS else self.version,
@@ -531,16 +602,16 @@ class Catalogue:
         source_ids: tuple[str, ...],
         min_zoom: int,
     ) -> Layer:
-        pieces = [geoparquet.read(self.release.file(*file)) for file in files]
-        table = pa.concat_tables([piece[0] for piece in pieces], promote_options="permissive").combine_chunks()
-        return Layer(
-            collection,
-            title,
-            description,
-            layout,
-            partial(table.select, [column.name for column in layout]),
-            concatenate([piece[1] for piece in pieces]),
-            source_ids,
-            min_zoom,
-            self.release.id,
-        )
+        def read() -> tuple[pa.Table, Drawn]:
+            pieces = [geoparquet.read(self.release.file(*file)) for file in files]
+            table = pa.concat_tables([piece[0] for piece in pieces], promote_options="permissive").combine_chunks()
+            shapes = Shapes.of(concatenate([piece[1] for piece in pieces]))
+            return table.select([column.name for column in layout]), Drawn(shapes)
+
+        rows = sum(pq.read_metadata(self.release.file(*file)).num_rows for file in files)
+        if rows >= packing.FROM_ROWS:
+            values, drawn = packing.packed(self.release, collection, read)
+        else:
+            table, drawn = read()
+            values = partial(table.select, table.column_names)
+        return Layer(collection, title, description, layout, values, drawn, source_ids, min_zoom, self.release.id)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
@@ -169,6 +168,8 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 def tidy(scenario: Scenario, result: Impact) -> pa.Table:
     """One row for each district, sector and year; an unknown sector is missing, not zero."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     plan = result.planning
     area, sector, year = (a.ravel() for a in np.meshgrid(np.array(plan.areas), np.array(SECTORS), YEARS, indexing="ij"))
     frame = pd.DataFrame(

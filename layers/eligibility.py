@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from data.measures import Measure
@@ -105,6 +104,8 @@ def _read_rules(where: str, planning: Planning, rules: Sequence[str]) -> tuple[N
 
 def _distinct(rows: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], IntArray]:
     """Distinct rows and which of them each row is; sorting whole rows would take seconds."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     weight = np.random.default_rng(1).integers(1, 2**63, rows.shape[1], dtype=np.uint64)
     which = pd.factorize(rows.astype(np.uint64) @ weight)[0]
     first = np.full(which.max() + 1, len(rows), dtype=np.int64)
@@ -127,6 +128,8 @@ def _archetypes(planning: Planning, names: frozenset[str]) -> dict[str, NDArray[
 
 def stock_of_areas(planning: Planning, measure: Measure) -> FloatArray | None:
     """What there is of a measure's unit in each district; None where nobody knows."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     sectors, figures = planning.sectors, measure.figures
     people = planning.people_by_area
     people = people / people.sum() * planning.population if people.sum() else people

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from geo.appraisal import (
     ACTOR,
@@ -243,6 +242,8 @@ def social_cost_mk3(result: Impact, prtp_pct: int = 1) -> FloatArray:
 
 
 def _social_cost_mk3(result: Impact, prtp_pct: int) -> FloatArray:
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     table = pd.DataFrame(result.planning.manifest["social_cost"])
     rows = table[(table["generation"] == "mk3") & (table["prtp_pct"] == prtp_pct) & (table["price_year"] == 2024)]
     return social_cost(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from data.schema import BUILDING_TYPES
 from geo.arrays import FloatArray
@@ -15,9 +14,14 @@ from layers.impact import Impact
 from layers.placement import Placed
 from layers.planning import YEARS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def owner_occupied(result: Impact, one: Placed) -> float:
     """Share of what is treated that its owners live in, by building type (an assumption)."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     tenure = pd.DataFrame(result.planning.manifest["tenure"]).set_index("building_type")
     share = tenure.loc[list(BUILDING_TYPES), "owner_occupied_share"].to_numpy(np.float64)
     planning = result.planning
@@ -44,6 +48,8 @@ def grants(result: Impact, one: Placed, payers: dict[str, float]) -> tuple[Float
 
     Bonuses count where nothing but the year and the tenure decides; what hangs on income or a renovation plan does not.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     table = pd.DataFrame(result.planning.manifest["grants"])
     rows = table[table["measure"] == one.measure.measure]
     if rows.empty:
@@ -72,6 +78,8 @@ def grants(result: Impact, one: Placed, payers: dict[str, float]) -> tuple[Float
 
 
 def _programme(name: str, rows: pd.DataFrame) -> Grant:
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     base = rows[rows["bonus"] == "base"].iloc[0]
     limits = base[["eligible_eur_first", "eligible_eur_2nd_6th", "eligible_eur_7th"]]
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from geo.arrays import FloatArray
 from geo.equity import concentration, equity_ratio, parts
@@ -36,6 +35,8 @@ def gains(result: Impact, by_area: Mapping[str, FloatArray]) -> dict[str, Any]:
     dict
         `areas`, `quintiles` and `equity`; None, and `equity_missing` with the reason, where nothing can be said.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     plan = result.planning
     frame = pd.DataFrame(by_area)
     frame["people"], frame["social_index"] = plan.people_by_area, plan.index_by_area

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
-from scipy.spatial import cKDTree
 
 from data.units import CELL_M
 from geo.access import d0_by_size
@@ -20,6 +19,9 @@ from layers.greened import ACCESS_M, CELL_M2, Greened, Piece
 from layers.greening import Greening
 from layers.planning import LAST_YEAR
 from layers.social import Social, Zoning
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # draws looked at together
 CHUNK = 100
@@ -71,6 +73,8 @@ def _by_cell(greening: Greening) -> dict[str, FloatArray]:
 
 def _amount(greening: Greening, kind: _Kind, by_cell: FloatArray) -> Amount:
     # cells without people get nothing, and no zone has them
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+
     lived = by_cell[: len(greening.social.cell_people)]
     chance = _Chance(greening, kind.name)
     made: dict[tuple[int, int], sparse.csr_array] = {}
@@ -119,6 +123,8 @@ class _Chance:
     """
 
     def __init__(self, greening: Greening, name: str) -> None:
+        from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
+
         self.name = name
         self.people = greening.social.cell_people
         self.n = len(self.people)
@@ -135,6 +141,8 @@ class _Chance:
 
     def moved(self, draws: int, seed: int) -> sparse.csr_array:
         """What each cell with people gets of what was moved, shape (draws, cells)."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         if self.name == "green_access":
             others = 1 - self.rest.access(LAST_YEAR)[: self.n]
             return sparse.csr_array(self._access(draws, seed).multiply(others * self.people))
@@ -148,6 +156,8 @@ class _Chance:
 
     def _amount(self, one: Greened, piece: Piece, at: sparse.csr_array) -> sparse.csr_array:
         """Crowns in each cell, or public green that people of each cell get."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         if self.name == "cooler_air":
             return sparse.csr_array(at * one.canopy_m2(LAST_YEAR))
         whole = one.green_m2(LAST_YEAR)
@@ -156,6 +166,8 @@ class _Chance:
 
     def _pieces(self, one: Greened, draws: int, seed: int) -> Iterator[sparse.csr_array]:
         """Share of a placement's amount in each cell by draw, piece by piece: around any resident, on as many cells."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         rng = np.random.default_rng([seed, one.position])
         for piece in one.pieces:
             centre = rng.choice(self.n, size=draws, p=self.people / self.people.sum())
@@ -167,6 +179,8 @@ class _Chance:
 
     def _around(self, limit_m: float) -> sparse.csr_array:
         """Which cells' middles lie within a distance of each, 1 or 0."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         pairs = self.tree.query_pairs(limit_m, output_type="ndarray")
         same = np.arange(self.n)
         row, cell = np.concatenate([pairs[:, 0], pairs[:, 1], same]), np.concatenate([pairs[:, 1], pairs[:, 0], same])
@@ -174,11 +188,15 @@ class _Chance:
 
     def _given(self, d0_m: float) -> sparse.csr_array:
         """Share of a green in each cell that the people of each other get."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         near = self._around(d0_m)
         return sparse.csr_array(near.multiply(1 / np.maximum(near @ self.people, 1.0)[:, None]).multiply(self.people))
 
     def _access(self, draws: int, seed: int) -> sparse.csr_array:
         """Share of people with a green within reach, whichever it is; chunks keep what is held small."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         chances = []
         for one in self.chosen:
             found = [
@@ -203,5 +221,7 @@ def _edge_m(one: Greened, piece: Piece) -> float:
 
 
 def _added(matrices: list[sparse.csr_array]) -> sparse.csr_array:
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+
     first, *others = matrices
     return sparse.csr_array(sum(others, start=first))

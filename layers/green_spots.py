@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 from pyproj import Transformer
-from scipy import sparse
 
 from data.figures import CRS_CELLS
 from data.units import CELL_M
@@ -87,6 +86,8 @@ def spots_of(
     problems: list[Problem],
 ) -> Spots | None:
     """Spread a placement over the cells; None, and a problem, where that cannot be."""
+    from scipy import sparse  # noqa: PLC0415 - slow to import
+
     n = len(cells)
     if drawn is not None:
         whole = sum(part.area_m2.sum() for part in drawn)

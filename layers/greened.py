@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from data.measures import Measure
 from data.units import CELL_M
@@ -17,6 +16,9 @@ from geo.runoff import peak_flow_l_s
 from geo.vegetation import GROWN_A, grown, surviving
 from layers.placement import Placed
 from layers.planning import FIRST_YEAR, LAST_YEAR, YEARS
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 CELL_M2 = float(CELL_M**2)
 # one event, and the design rain of a sewer
@@ -99,10 +101,14 @@ class Cells:
     @cached_property
     def tree(self) -> cKDTree:
         """Index over the middles."""
+        from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
+
         return cKDTree(np.column_stack([self.east, self.north]))
 
     def within(self, greens: IntArray, limit_m: float) -> Reach:
         """Which cells' middles are how far from the middles of some cells, at most `limit_m`."""
+        from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
+
         found = self.tree.sparse_distance_matrix(
             cKDTree(np.column_stack([self.east, self.north])[greens]), limit_m, output_type="ndarray"
         )

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from data.measures import Measure
@@ -236,6 +235,8 @@ def _drained(planning: Planning, measure: Measure, unit_m2: float) -> Range:
 
 
 def _row(planning: Planning, table: str, key: str, name: str) -> dict[str, float]:
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     rows = pd.DataFrame(planning.manifest[table]).set_index(key)
     return {str(k): v for k, v in rows.loc[name].to_dict().items()}
 

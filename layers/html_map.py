@@ -20,6 +20,7 @@ from layers.errors import UnknownCollectionError
 from layers.layer import Layer
 from layers.styles import EMISSIONS, MEASURE, SOCIAL, Classes
 
+WORLD = -180.0, -90.0, 180.0, 90.0
 CELL_KM2 = 0.04
 
 
@@ -70,7 +71,7 @@ def html(catalogue: Catalogue, place: str) -> str:
             _draw(layer, classes, f"{classes.en} ({theme})", show=first).add_to(figure)
             first = False
     folium.LayerControl(collapsed=False).add_to(figure)
-    west, south, east, north = used[0].extent
+    west, south, east, north = used[0].extent or WORLD
     figure.fit_bounds([[south, west], [north, east]])
     root: Any = figure.get_root()
     for text in _inlined():
@@ -81,10 +82,10 @@ def html(catalogue: Catalogue, place: str) -> str:
 
 def _draw(layer: Layer, classes: Classes, title: str, *, show: bool) -> folium.GeoJson:
     """One figure of one layer, coloured by its classes, with the figures in a tooltip."""
-    collection = orjson.loads(features.feature_collection(layer, np.arange(len(layer)), {}))
+    drawn = orjson.loads(b"[%b]" % features.features(layer, np.arange(len(layer))))
     area = layer.column("area_km2") if "area_km2" in layer.table.column_names else np.full(len(layer), CELL_KM2)
     label = next(c for c in ("name", "area_id") if c in layer.table.column_names)
-    for row, feature in enumerate(collection["features"]):
+    for row, feature in enumerate(drawn):
         value = feature["properties"][classes.column]
         if value is not None and classes.per == "km2":
             value /= area[row]
@@ -99,7 +100,7 @@ def _draw(layer: Layer, classes: Classes, title: str, *, show: bool) -> folium.G
         return {"fillColor": feature["properties"]["colour"], "color": "#5b6973", "weight": 0.4, "fillOpacity": 0.85}
 
     return folium.GeoJson(
-        collection,
+        {"type": "FeatureCollection", "features": drawn},
         name=title,
         style_function=style,
         tooltip=folium.GeoJsonTooltip(fields=["place", "value"], aliases=["Area", classes.en], localize=True),

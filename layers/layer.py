@@ -1,23 +1,51 @@
-"""A layer: attributes and polygons in columns, in every reference system that is served."""
+"""A layer: attributes and shapes in columns, in every reference system that is served."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geo.arrays import FloatArray, IntArray
+from geo.arrays import FloatArray
 from geo.columns import Polygons
-from layers import mvt
+from geo.shapes import Shapes
 from layers.columns import Column
+from layers.drawn import MERCATOR, WGS84, Drawn
+from layers.once import Once
+from layers.texts import Texts
 
-WGS84 = CRS.from_epsg(4326)
-MERCATOR = CRS.from_epsg(3857)
+__all__ = ["MERCATOR", "WGS84", "Layer"]
+T = TypeVar("T")
+
+
+class Mapped:
+    """Values of a layer whose table and texts are mapped from files.
+
+    Parameters
+    ----------
+    table
+        Arrow file, not compressed.
+    texts
+        Folder of the texts.
+    """
+
+    def __init__(self, table: Path, texts: Path) -> None:
+        self._table, self._texts = table, texts
+
+    def __call__(self) -> pa.Table:
+        return pa.ipc.open_file(pa.memory_map(str(self._table))).read_all()
+
+    @cached_property
+    def texts(self) -> Texts:
+        """Properties of all rows."""
+        return Texts.load(self._texts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,23 +55,23 @@ class Layer:
     Attributes
     ----------
     id
-        ``{place}.{theme}`` or ``{place}.{theme}.{scenario}``.
+        ``{place}.{theme}`` or ``{place}.{theme}.{scenario}``, or the id that a user published a file under.
     title, description
         For people; the description says what is modelled or approximate.
     columns
         Attributes in order.
     values
-        Gives their values, one row for each polygon; called when first needed, since a list of layers needs none.
-    polygons
-        In the place's own CRS.
+        Gives their values, one row for each shape; called when first needed, since a list of layers needs none.
+    drawn
+        Shapes, in the layer's own CRS and as they are served; layers of the same shapes share one.
     source_ids
         Sources whose licences are shown with the layer.
     min_zoom
-        Lowest zoom with vector tiles; below it a coarser layer of the place is the map.
+        Lowest zoom whose vector tiles hold single features, below it sums on squares. 0 for statistical areas.
     version
         Changes with the data; makes ETags.
     base
-        Layer of the same polygons, which need not be projected again; None for a layer of its own.
+        Layer of the same units that tells more about them, such as who lives there; None for a layer of its own.
     """
 
     id: str
@@ -51,83 +79,91 @@ class Layer:
     description: str
     columns: tuple[Column, ...]
     values: Callable[[], pa.Table]
-    polygons: Polygons
+    drawn: Drawn
     source_ids: tuple[str, ...]
     min_zoom: int
     version: str
     base: Layer | None = None
+    _kept: Once[Any, Any] = field(default_factory=Once, init=False, repr=False)
 
     def __len__(self) -> int:
-        return len(self.polygons)
+        return len(self.drawn)
 
-    @cached_property
+    @property
     def table(self) -> pa.Table:
-        """Values of the attributes, one row for each polygon."""
-        return self.values()
+        """Values of the attributes, one row for each shape."""
+        return self.remembered("table", self.values)
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the values are at hand, and need no computing."""
+        return self._kept.get("table") is not None
+
+    @property
+    def texts(self) -> Texts | None:
+        """Properties of all rows as JSON, where they were written once."""
+        return self.values.texts if isinstance(self.values, Mapped) else None
+
+    @property
+    def shapes(self) -> Shapes:
+        """Shapes in the layer's own CRS."""
+        return self.drawn.shapes
 
     @cached_property
-    def lonlat(self) -> Polygons:
-        """Polygons in longitude and latitude, WGS 84."""
-        return self.polygons.to_crs(WGS84) if self.base is None else self.base.lonlat
+    def polygons(self) -> Polygons:
+        """Shapes of a layer of areas, in its own CRS; an InputError where a shape is no area."""
+        return self.shapes.polygons()
 
-    @cached_property
-    def mercator(self) -> Polygons:
-        """Polygons in web Mercator, metres."""
-        return self.polygons.to_crs(MERCATOR) if self.base is None else self.base.mercator
+    @property
+    def lonlat(self) -> Shapes:
+        """Shapes in longitude and latitude, WGS 84."""
+        return self.shapes.to_crs(WGS84)
 
-    @cached_property
-    def extent(self) -> tuple[float, float, float, float]:
-        """West, south, east, north in degrees."""
-        if self.base is not None:
-            return self.base.extent
-        box = self.lonlat.bounds
-        west, south = box[:, :2].min(axis=0).tolist()
-        east, north = box[:, 2:].max(axis=0).tolist()
-        return west, south, east, north
+    @property
+    def mercator(self) -> Shapes:
+        """Shapes in web Mercator, metres."""
+        return self.shapes.to_crs(MERCATOR)
+
+    @property
+    def crs(self) -> CRS:
+        """The layer's own reference system."""
+        return self.drawn.crs
+
+    @property
+    def extent(self) -> tuple[float, float, float, float] | None:
+        """West, south, east, north in degrees; None where no row has geometry."""
+        return self.drawn.extent
 
     def column(self, name: str) -> FloatArray:
-        """Return a numeric column; missing values are NaN."""
-        values = self.table[name].to_numpy(zero_copy_only=False)
-        return np.asarray(values, dtype=np.float64)
+        """Return a numeric column; missing values are NaN. Kept, since filters and tiles read it again and again."""
+        return self.remembered(("numbers", name), lambda: _numbers(self.table[name]))
 
-    def within(self, bbox: Sequence[float]) -> IntArray:
-        """Positions of the rows whose bounding box meets `bbox` (west, south, east, north in degrees), in order.
+    def codes(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.object_]]:
+        """Return a column of texts as positions (-1 where missing) in its distinct texts."""
+        return self.remembered(("codes", name), lambda: _codes(self.table[name]))
 
-        A box whose west lies east of its east crosses the antimeridian.
-        """
-        west, south, east, north = bbox
-        box = self.lonlat.bounds
-        in_latitude = (box[:, 3] >= south) & (box[:, 1] <= north)
-        if west <= east:
-            in_longitude = (box[:, 2] >= west) & (box[:, 0] <= east)
-        else:
-            in_longitude = (box[:, 2] >= west) | (box[:, 0] <= east)
-        return np.flatnonzero(in_latitude & in_longitude)
+    @property
+    def is_ready(self) -> bool:
+        """Whether tiles were made of it, so that its values and shapes are at hand."""
+        return self._kept.get("tiled") is not None
 
-    @cached_property
-    def tile_attributes(self) -> tuple[list[str], NDArray[np.int32], list[bytes]]:
-        """Keys, for each row and key the position of its value (-1 where missing), and all distinct encoded values."""
-        keys = [column.name for column in self.columns if column.in_tiles]
-        values: list[bytes] = []
-        tags = np.full((len(self), len(keys)), -1, np.int32)
-        for position, key in enumerate(keys):
-            column = self.table[key]
-            if pa.types.is_boolean(column.type):
-                tags[:, position] = np.asarray(column.to_pylist(), dtype=bool) + len(values)
-                values += [mvt.value(False), mvt.value(True)]
-                continue
-            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                texts = np.asarray(["" if v is None else v for v in column.to_pylist()], dtype=str)
-                known = texts != ""
-                distinct, inverse = np.unique(texts[known], return_inverse=True)
-                encoded = [mvt.value(str(v)) for v in distinct]
-            else:
-                numbers = self.column(key)
-                known = np.isfinite(numbers)
-                # single precision: 7 digits are more than any figure here is good for, and half the bytes
-                distinct, inverse = np.unique(numbers[known].astype(np.float32), return_inverse=True)
-                whole = bool((distinct == np.rint(distinct)).all())
-                encoded = [mvt.value(int(v) if whole else float(v)) for v in distinct]
-            tags[known, position] = inverse + len(values)
-            values += encoded
-        return keys, tags, values
+    def remembered(self, key: Any, make: Callable[[], T]) -> T:  # noqa: ANN401 - any key
+        """Return what was made under a key, or make it."""
+        found: T = self._kept.made(key, make)
+        return found
+
+
+def _numbers(column: pa.ChunkedArray) -> FloatArray:
+    if pa.types.is_boolean(column.type) or pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.object_]]:
+    array = column.combine_chunks()
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    texts = np.empty(len(array.dictionary), dtype=object)
+    texts[:] = array.dictionary.to_pylist()
+    return codes, texts

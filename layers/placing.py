@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import cast, get_args
 
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
@@ -286,6 +285,8 @@ def _invest(planning: Planning, measure: Measure, kinds: BoolArray) -> FloatArra
 
 def _part_of_units(where: str, planning: Planning, placement: Placement) -> FloatArray:
     """Share of each unit that the placement covers."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     n = len(planning.units)
     if placement.units:
         at = pd.Index(planning.units["unit_id"]).get_indexer(pd.Index(placement.units))

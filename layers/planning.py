@@ -7,10 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from data.factors import Factors
@@ -28,6 +27,9 @@ from layers.errors import PlacementError
 from layers.filters import Column
 from layers.layer import Layer
 from layers.release import Release
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIRST_YEAR, LAST_YEAR = 2025, 2045
 YEARS = np.arange(FIRST_YEAR, LAST_YEAR + 1)
@@ -248,6 +250,8 @@ class Planning:
         return self.remembered(("factor", carrier, path), lambda: self._factor(carrier, path, YEARS))
 
     def _factor(self, carrier: str, path: str, years: IntArray) -> FloatArray:
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
         fuels = self.manifest["fuels"]
         if carrier in fuels:
             return np.full(len(years), float(fuels[carrier]))
@@ -272,6 +276,8 @@ class Planning:
         return self.remembered(("price level", year), lambda: self._price_level(year))
 
     def _price_level(self, year: int | None) -> float:
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
         if year is None:
             return 1.0
         table = pd.DataFrame(self.manifest["construction_prices"])
@@ -285,6 +291,8 @@ class Planning:
 
     def price(self, carrier: str) -> FloatArray:
         """End price of a carrier along the years; NaN where none is published."""
+        import pandas as pd  # noqa: PLC0415 - slow to import
+
         prices = pd.DataFrame(self.manifest["prices"])
         rows = prices[prices["carrier"] == carrier]
         if rows.empty:
@@ -329,6 +337,8 @@ def planning(
     catalogue: dict[str, Measure],
 ) -> Planning:
     """Put the files of a place's municipalities together; units in the order of the stock layer."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     manifest = release.manifest
     carriers = tuple(c for c in CARRIERS if f"heat_kwh_a_{c}" in members[0].potential.column_names)
     kinds = Archetypes(pd.DataFrame(manifest["archetypes"]))
@@ -414,6 +424,8 @@ def _units(stock: Layer) -> pd.DataFrame:
 
 def _sectors(manifest: dict[str, Any], members: Sequence[Member], areas: Sequence[str]) -> Sectors:
     """Final energy of each sector by district and carrier, from its tonnes and the assumed mix of carriers."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     table = pd.DataFrame(manifest["sector_energy"])[["sector", "use", "carrier", "share"]]
     kwh = np.full((len(areas), len(table)), np.nan)
     nodes = pd.DataFrame(manifest["factors"]["nodes"])

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from data.schema import BUILDING_TYPES
 from data.segments import SAVINGS, USEFUL
@@ -71,6 +70,8 @@ def rents(result: Impact, position: int) -> Rents:
     position
         Which placement; it must act on space heat.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     one, planning = result.placed[position], result.planning
     n = len(planning.areas)
     area = planning.heat.area
@@ -131,6 +132,8 @@ def rents(result: Impact, position: int) -> Rents:
 
 def _co2(result: Impact, one: Placed) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Landlord's share of the CO2 cost and that cost per m² and year, by unit, before and after its retrofit."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     planning = result.planning
     direct = planning.manifest["direct"]
     grams = np.array([direct.get(carrier, 0.0) for carrier in planning.carriers])
@@ -159,6 +162,8 @@ def all_rents(result: Impact) -> dict[int, Rents]:
 
 def transfers(result: Impact, rented: Mapping[int, Rents]) -> list[Transfer]:
     """What tenants and landlords hand to each other by year: levies for envelopes, the landlords' CO2 cost saved."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     out = []
     for i, found in rented.items():
         one = result.placed[i]

@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 import numpy as np
 import orjson
-import pandas as pd
 import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pyproj import Transformer
@@ -190,6 +189,8 @@ def standard(planning: Planning, name: str) -> Scenario:
     name
         One of `data.schema.SCENARIOS`.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     table = pd.DataFrame(planning.manifest["scenario_parameters"])
     rows = table[table["scenario"] == name].set_index("parameter")
     value = {str(k): float(v) for k, v in rows["value"].items() if pd.notna(v)}

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from scipy import sparse
-from scipy.spatial import cKDTree
-from scipy.special import expit, logit
 
 from geo.arrays import FloatArray, IntArray, quotient, sum_by
 from geo.equity import parts, ranks
@@ -32,6 +28,10 @@ from geo.low_income import (
     without_students,
 )
 from layers.social_sources import INDICATORS, OF_COMPOSITE, SCHOOLS, Points, Sources, most, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from scipy import sparse
 
 # of a school's surroundings: the six nearest, those within a walk of a primary pupil most
 NEIGHBOURS = 6
@@ -193,6 +193,8 @@ class Social:
     @cached_property
     def finest(self) -> tuple[IntArray, dict[str, sparse.csr_array]]:
         """Piece of each unit, so that every zone of every zoning is a sum of pieces; and those sums by zoning."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         of_unit = np.stack([zoning.of_unit for zoning in self.zonings.values()], axis=1)
         pieces, piece = np.unique(of_unit, axis=0, return_inverse=True)
         sums = {
@@ -266,6 +268,8 @@ class Social:
     @cached_property
     def cells(self) -> FloatArray:
         """Indicator of each cell; NaN where nothing is known."""
+        from scipy.special import expit  # noqa: PLC0415 - slow to import
+
         low, high = self.indicator.low, self.indicator.high
         near = self._near
         if self.base_level is None:
@@ -288,6 +292,8 @@ class Social:
 
     def _of_zoning(self, zoning: Zoning, cells: FloatArray) -> FloatArray:
         """Put cell values on a zoning, shape (draws, zones); a published figure is kept in the first row's place."""
+        from scipy import sparse  # noqa: PLC0415 - slow to import
+
         if zoning.name == "cell":
             return cells
         people = np.where(np.isfinite(self.cells), self.cell_people, 0.0)
@@ -310,6 +316,8 @@ class Social:
     @cached_property
     def _weights(self) -> tuple[IntArray, FloatArray] | None:
         """Schools around each cell and what they weigh, shape (cells, NEIGHBOURS); None without schools."""
+        from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
+
         points = self.sources.points
         if points is None or len(points) < FEWEST:
             return None
@@ -333,6 +341,8 @@ class Social:
 
     def _log_odds(self, weight: FloatArray) -> FloatArray:
         """Log odds by cell for weights of the schools, shape (draws, cells)."""
+        from scipy.special import logit  # noqa: PLC0415 - slow to import
+
         assert self._weights is not None  # noqa: S101 - asked for only with points
         near, base = self._weights
         points, schools = self._points, INDICATORS[SCHOOLS]
@@ -424,6 +434,8 @@ class Social:
 
     def _drawn_cells(self, draws: int, seed: int) -> FloatArray:
         """Draws of the cells' values, shape (draws, cells)."""
+        from scipy.special import expit, logit  # noqa: PLC0415 - slow to import
+
         if (draws, seed) not in self._cells_drawn:
             cells = np.repeat(self.cells[None, :], draws, axis=0)
             shift = self._shifts(draws, seed)
@@ -436,6 +448,8 @@ class Social:
 
     def _shifts(self, draws: int, seed: int) -> FloatArray | None:
         """Shift of each cell's log odds, shape (draws, cells)."""
+        from scipy.special import logit  # noqa: PLC0415 - slow to import
+
         if self.indicator.name == SCHOOLS and self._near is not None:
             # the Bayesian bootstrap: every school as often as chance has it, none ever quite gone
             lots = np.random.default_rng(seed).exponential(size=(draws, len(self._points)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from pyproj import Transformer
 
@@ -14,6 +14,9 @@ from data.figures import CRS_CELLS
 from data.units import CELL_M
 from geo.arrays import FloatArray, IntArray, sum_by
 from layers.planning import Planning
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHOOLS = "social_index"
 INCOME = "median_income_eur_month"
@@ -154,6 +157,8 @@ def sources_of(
     zones, indicators, points
         Tables of the release, one of each municipality; points only of those that have any.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     at = pd.concat([t.to_pandas() for t in zones], ignore_index=True)
     people = planning.units["people"].to_numpy(np.float64)
     x, y = at["x_m"].to_numpy(np.int64), at["y_m"].to_numpy(np.int64)
@@ -185,6 +190,8 @@ def sources_of(
 
 def _levels(planning: Planning, at: pd.DataFrame, tables: list[pd.DataFrame]) -> dict[str, Level]:
     """Districts of each level; of a region its districts together, and its municipalities."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     rows = pd.concat(tables, ignore_index=True)
     entry = planning.release.places[planning.place]
     out = {}
@@ -211,6 +218,8 @@ def _levels(planning: Planning, at: pd.DataFrame, tables: list[pd.DataFrame]) ->
 
 def _regional_median(planning: Planning) -> float | None:
     """Median equivalised income of North Rhine-Westphalia: the published poverty line is 60 % of it."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     table = pd.DataFrame(planning.manifest["social_reference"])
     rows = table[(table["indicator"] == "poverty_line_single_eur_month") & (table["area_id"] == LAND_NRW)]
     if rows.empty or not (planning.place == "ruhr" or planning.place.startswith(LAND_NRW)):

@@ -8,21 +8,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from data import geoparquet
 from data.schema import SCENARIOS
 from data.units import squares
 from geo.columns import concatenate
+from geo.shapes import Shapes
 from layers import build, themes
 from layers import theme_columns as columns
 from layers.columns import Column
+from layers.drawn import Drawn
 from layers.layer import Layer
 from layers.scenarios import NAMES
 from layers.social import Social
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from layers.catalogue import Catalogue
 
 OF_SCENARIO = ("benefits", "priority")
@@ -152,7 +155,7 @@ def environment(catalogue: Catalogue, key: str, theme: str) -> Layer:
         f"{NIGHT if theme == 'heat' else ''} {OWN} Edges of the place lack what lies beyond.".strip(),
         layout,
         values,
-        squares(catalogue.surroundings(key), crs),
+        Drawn(Shapes.of(squares(catalogue.surroundings(key), crs))),
         ("zensus2011", "revier-reference", *_osm(catalogue, key)),
         10,
         catalogue.release.id,
@@ -174,7 +177,7 @@ def totals(catalogue: Catalogue, key: str, theme: str) -> Layer:
         NO_AREAS,
         layout,
         lambda: pa.Table.from_pandas(table[[c.name for c in layout]], preserve_index=False),
-        concatenate([p[1] for p in pieces]),
+        Drawn(Shapes.of(concatenate([p[1] for p in pieces]))),
         ("vg250", "localzero-ruhr", "school-social-index"),
         0,
         catalogue.release.id,

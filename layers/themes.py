@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from geo.arrays import FloatArray, IntArray, sum_by
@@ -16,6 +17,9 @@ from layers.impact import Impact
 from layers.social import Social
 from layers.social_sources import SCHOOLS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 QUADRANTS = {1: "HH", 2: "LH", 3: "LL", 4: "HL"}
 NEAREST = 6
 PERMUTATIONS = 999
@@ -26,6 +30,8 @@ DRAWS = 199
 
 def low_income(social: Social) -> pd.DataFrame:
     """Indicator, definitions side by side and the probability of counting as low-income, by unit."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     cells = social.zonings["cell"]
     values = social.values["cell"]
     known = np.isfinite(values) & (cells.people > 0)
@@ -45,6 +51,8 @@ def by_cell(social: Social, table: pd.DataFrame) -> pd.DataFrame:
 
 def benefits(result: Impact, social: Social) -> pd.DataFrame:
     """What homes get from a scenario by unit, per head, and clusters of need against benefit."""
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     given = by_unit(result)
     people = np.nan_to_num(social.sources.unit_people)
     table = pd.DataFrame(
@@ -100,6 +108,8 @@ def priority(social: Social, supply: FloatArray, name: str) -> pd.DataFrame:
     name
         Of the supply: prefix of the columns.
     """
+    import pandas as pd  # noqa: PLC0415 - slow to import
+
     cells = social.zonings["cell"]
     need = np.where(cells.people > 0, -social.rank_by(social.values["cell"]), np.nan)
     kind: NDArray[np.object_] = np.full(len(cells), "", dtype=object)

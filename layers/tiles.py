@@ -1,4 +1,4 @@
-"""Vector tiles of a layer, made on request from its columns."""
+"""Vector tiles of a layer, made on request from its columns: no tile is stale, none is built before it is asked for."""
 
 from __future__ import annotations
 
@@ -7,39 +7,29 @@ from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
 
 from geo.arrays import IntArray
-from geo.columns import Polygons, concatenate
 from geo.errors import Problem
-from layers import mvt
+from geo.shapes import POLYGON, Shapes
+from layers import mvt, squares
+from layers.drawn import DEGREE, HALF_WORLD_M, WGS84, WORLD, Drawn
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer
+from layers.tile_matrices import WEB_MERCATOR_QUAD, TileMatrixSet, bounds
 
-HALF_WORLD_M = math.pi * 6378137
+# units beyond the edge of a tile that are drawn, so that outlines meet
 BUFFER = 64
 MAX_ZOOM = 20
+# zoom whose tiles show a building as exactly as it is known; clients enlarge them beyond
+DEEPEST = 16
+SHAPELY, ELSEWHERE = 0, 4
+# degrees by which a projected box may miss the straight edge of a tile
+SLACK = 1e-5
 
 
-def bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
-    """West, south, east, north of a tile in web Mercator metres.
-
-    Raises
-    ------
-    UnknownCollectionError
-        No such tile in WebMercatorQuad.
-    """
-    if not (0 <= z <= MAX_ZOOM and 0 <= x < 1 << z and 0 <= y < 1 << z):
-        raise UnknownCollectionError(
-            Problem(
-                f"tile {z}/{y}/{x}", "is outside the tile matrix set", f"Use zoom 0 to {MAX_ZOOM} and 0 <= x, y < 2^z."
-            )
-        )
-    size = 2 * HALF_WORLD_M / (1 << z)
-    west, north = -HALF_WORLD_M + x * size, HALF_WORLD_M - y * size
-    return west, north - size, west + size, north
-
-
-def tile(layer: Layer, z: int, x: int, y: int) -> bytes:
+def tile(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet = WEB_MERCATOR_QUAD) -> bytes:
     """Vector tile with every feature of `layer` that meets it.
 
     Parameters
@@ -47,86 +37,179 @@ def tile(layer: Layer, z: int, x: int, y: int) -> bytes:
     layer
         Any layer.
     z, x, y
-        WebMercatorQuad, y from the north.
+        Tile of `tms`, y from the north.
+    tms
+        Tile matrix set; tiles are made down to zoom 20.
 
     Returns
     -------
     bytes
         Mapbox Vector Tile 2.1 with one layer named like the collection, ids equal to the features' ids, the attributes
-        marked `in_tiles`. Geometry is clipped 64 units outside the tile. Empty where nothing is, or below the layer's
-        lowest zoom. No feature is ever dropped.
+        marked `in_tiles`. Geometry is clipped 64 units outside the tile and valid after rounding; what is smaller than
+        a unit is drawn as the smallest triangle. No feature is ever dropped: below the layer's lowest zoom squares hold
+        the sums of what lies in them. Empty where nothing is.
+
+    Raises
+    ------
+    UnknownCollectionError
+        No such tile.
     """
-    west, south, east, north = bounds(z, x, y)
+    from geo.tile_kernels import commands  # noqa: PLC0415 - slow to import
+
+    box = _degrees(z, x, y, tms)
+    drawn = layer.drawn
+    world = drawn.world if tms is WEB_MERCATOR_QUAD else _world(drawn, tms)
+    layer.remembered("tiled", lambda: True)
     if z < layer.min_zoom:
+        return squares.tile(layer, z, x, y, tms, world)
+    rows, _ = drawn.tree.meeting(box)
+    if len(rows) == 0:
         return b""
-    size = east - west
-    margin = size * BUFFER / mvt.EXTENT
-    frame = (west - margin, south - margin, east + margin, north + margin)
-    box = layer.mercator.bounds
-    near = np.flatnonzero(
-        (box[:, 2] >= frame[0]) & (box[:, 0] <= frame[2]) & (box[:, 3] >= frame[1]) & (box[:, 1] <= frame[3])
-    )
-    inside = (
-        (box[near, 0] >= frame[0])
-        & (box[near, 2] <= frame[2])
-        & (box[near, 1] >= frame[1])
-        & (box[near, 3] <= frame[3])
-    )
-    index, polygons = near[inside], layer.mercator.take(near[inside])
-    if not inside.all():
-        on_edge, clipped = _clip(layer.mercator, near[~inside], frame)
-        index, polygons = np.concatenate([index, on_edge]), concatenate([polygons, clipped])
-    if index.size == 0:
+    shapes = drawn.shapes
+    shift = 20 - z
+    origin = np.array([x << (32 - z), y << (32 - z)], np.int64)
+    frame = np.array([-BUFFER, -BUFFER, mvt.EXTENT + BUFFER, mvt.EXTENT + BUFFER], np.int64)
+    index = rows.astype(np.int64)
+    words, ends, kinds = _room(shapes, index)
+    offsets = (shapes.rings, shapes.parts, shapes.rows)
+    used = commands(index, world, offsets, shapes.part_kinds, origin, shift, frame, words, ends, kinds)
+    starts, stops = ends[:-1], ends[1:]
+    slow = np.flatnonzero(kinds == SHAPELY)
+    if slow.size:
+        made = _by_shapely(shapes, world, index[slow], (origin, shift, frame), shapes.kinds[index[slow]])
+        kinds[slow] = made[0]
+        starts, stops = starts.copy(), stops.copy()
+        starts[slow], stops[slow] = made[1][:-1] + used, made[1][1:] + used
+        words = np.concatenate([words[:used], made[2]])
+    kept = np.flatnonzero(kinds != ELSEWHERE)
+    if kept.size == 0:
         return b""
-    scale = mvt.EXTENT / size
-    coords = np.empty(polygons.coords.shape, np.int32)
-    np.rint((polygons.coords[:, 0] - west) * scale, out=coords[:, 0], casting="unsafe")
-    np.rint((north - polygons.coords[:, 1]) * scale, out=coords[:, 1], casting="unsafe")
-    keys, tags, values = layer.tile_attributes
-    used, compact = np.unique(tags[index], return_inverse=True)
-    shift = int(used[0] == -1)
-    return mvt.encode(
-        layer.id,
-        index,
-        coords,
-        (polygons.rings, polygons.parts, polygons.rows),
-        (
-            keys,
-            (compact.reshape(len(index), len(keys)) - shift).astype(np.int32),
-            [values[i] for i in used[shift:]],
-        ),
-    )
+    order = kept[np.argsort(index[kept], kind="stable")]
+    attributes = layer.remembered("tile attributes", lambda: mvt.Attributes.of(layer))
+    tags, encoded = attributes.encoded(index)
+    return mvt.tile_layer(layer.id, order, index, kinds, (starts, stops, words), (attributes.keys, tags, encoded))
 
 
 def tilejson(layer: Layer, url: str) -> dict[str, Any]:
     """TileJSON 3.0 of a layer; `url` has {z}, {y} and {x}."""
-    west, south, east, north = layer.extent
-    return {
+    fields = {
+        c.name: f"{c.en} ({c.unit}), {c.how}" if c.unit else f"{c.en}, {c.how}" for c in layer.columns if c.in_tiles
+    }
+    if layer.min_zoom:
+        fields[squares.COUNT] = f"Features in a square, below zoom {layer.min_zoom}"
+        fields[squares.INCOMPLETE] = "Whether a figure of a square lacks a part"
+    body = {
         "tilejson": "3.0.0",
         "name": layer.title,
         "description": layer.description,
         "tiles": [url],
-        "minzoom": layer.min_zoom,
-        "maxzoom": 16,
-        "bounds": [west, south, east, north],
-        "center": [(west + east) / 2, (south + north) / 2, max(layer.min_zoom, 9)],
+        "minzoom": 0,
+        "maxzoom": DEEPEST,
         "vector_layers": [
-            {
-                "id": layer.id,
-                "description": layer.title,
-                "minzoom": layer.min_zoom,
-                "maxzoom": 16,
-                "fields": {c.name: f"{c.en} ({c.unit}), {c.how}" for c in layer.columns if c.in_tiles},
-            }
+            {"id": layer.id, "description": layer.title, "minzoom": 0, "maxzoom": DEEPEST, "fields": fields}
         ],
     }
+    if layer.extent is not None:
+        west, south, east, north = layer.extent
+        middle = [(west + east) / 2, (south + north) / 2, max(layer.min_zoom, 9)]
+        body |= {"bounds": [west, south, east, north], "center": middle}
+    return body
 
 
-def _clip(polygons: Polygons, index: IntArray, frame: tuple[float, float, float, float]) -> tuple[IntArray, Polygons]:
-    clipped = shapely.clip_by_rect(shapely.make_valid(polygons.take(index).to_shapely()), *frame)
-    # a corner that only touches leaves points and lines behind: keep what has an area
-    for i in np.flatnonzero(~np.isin(shapely.get_type_id(clipped), (3, 6))):
-        faces = shapely.get_parts(clipped[i])
-        clipped[i] = shapely.multipolygons(faces[shapely.get_type_id(faces) == 3])
-    kept = ~shapely.is_empty(clipped)
-    return index[kept], Polygons.from_shapely(clipped[kept], polygons.crs)
+def is_quick(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet, most: int) -> bool:
+    """Whether a tile is made of at most so many features."""
+    if z < layer.min_zoom:
+        return False
+    rows, _ = layer.drawn.tree.meeting(_degrees(z, x, y, tms))
+    return len(rows) <= most
+
+
+def _degrees(z: int, x: int, y: int, tms: TileMatrixSet) -> tuple[float, float, float, float]:
+    """West, south, east, north of a tile and its buffer in degrees; a little more where axes bend."""
+    west, south, east, north = bounds(tms, z, x, y)
+    if z > MAX_ZOOM:
+        remedy = f"Use zoom 0 to {MAX_ZOOM}; enlarge its tiles beyond."
+        raise UnknownCollectionError(Problem(f"tile {z}/{y}/{x}", "is not made", remedy))
+    margin = (east - west) * BUFFER / mvt.EXTENT
+    box = west - margin, south - margin, east + margin, north + margin
+    if tms is WEB_MERCATOR_QUAD:
+        radius = HALF_WORLD_M / math.pi
+        lon = [math.degrees(value / radius) for value in (box[0], box[2])]
+        lat = [math.degrees(math.atan(math.sinh(value / radius))) for value in (box[1], box[3])]
+        # what lies beyond the last tile is drawn on its edge
+        south, north = (-90.0 if y == (1 << z) - 1 else lat[0]), (90.0 if y == 0 else lat[1])
+        return lon[0] - DEGREE, south - DEGREE, lon[1] + DEGREE, north + DEGREE
+    back = Transformer.from_crs(tms.crs, WGS84, always_xy=True)
+    west, south, east, north = back.transform_bounds(*box, densify_pts=21)
+    return west - SLACK, south - SLACK, east + SLACK, north + SLACK
+
+
+def _world(drawn: Drawn, tms: TileMatrixSet) -> NDArray[np.uint32]:
+    """Points in the square of a tile matrix set, from its north-west corner to 2^32; see `Drawn.world`."""
+    kept: dict[str, NDArray[np.uint32]] = drawn.__dict__.setdefault("worlds", {})
+    if tms.id not in kept:
+        metres = drawn.shapes.to_crs(tms.crs).coords
+        share = np.column_stack([metres[:, 0] - tms.west_m, tms.north_m - metres[:, 1]]) / tms.side_m
+        kept[tms.id] = np.clip(np.rint(share * WORLD), 0, WORLD - 1).astype(np.uint32)
+    return kept[tms.id]
+
+
+def _room(shapes: Shapes, index: IntArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+    """Room for the commands of rows, for where each ends, and for their kinds."""
+    first, last = shapes.rows[index], shapes.rows[index + 1]
+    points = int((shapes.rings[shapes.parts[last]] - shapes.rings[shapes.parts[first]]).sum())
+    rings = int((shapes.parts[last] - shapes.parts[first]).sum())
+    words = np.empty(2 * points + 4 * rings + 32 * len(index) + 64, np.int64)
+    return words, np.zeros(len(index) + 1, np.int64), np.empty(len(index), np.uint8)
+
+
+def _by_shapely(
+    shapes: Shapes,
+    world: NDArray[np.uint32],
+    index: IntArray,
+    where: tuple[NDArray[np.int64], int, NDArray[np.int64]],
+    kinds: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """Kinds, ends and commands of shapes that need care: cut at the frame, rounded, valid after it."""
+    from geo.tile_kernels import trusted  # noqa: PLC0415 - slow to import
+
+    origin, shift, frame = where
+    page = Shapes(world, shapes.rings, shapes.parts, shapes.rows, shapes.part_kinds, WGS84).take(index)
+    units = (page.coords - origin) / float(1 << shift)
+    whole = Shapes(units, page.rings, page.parts, page.rows, page.part_kinds, WGS84).to_shapely()
+    areas = kinds == POLYGON
+    whole[areas] = shapely.make_valid(whole[areas])
+    cut = shapely.clip_by_rect(whole, *frame.astype(np.float64))
+    there = ~shapely.is_empty(cut)
+    rounded = shapely.set_precision(_of_kind(cut, kinds), 1.0)
+    gone = there & shapely.is_empty(rounded) & areas
+    if gone.any():
+        # less than a unit: the smallest triangle stands for it
+        corner = np.floor(shapely.bounds(cut[gone])[:, :2])
+        corner = np.clip(corner, frame[:2], frame[2:] - 1)
+        rounded[gone] = shapely.polygons(corner[:, None, :] + np.array([[0, 0], [1, 0], [0, 1], [0, 0]]))
+    made = Shapes.from_shapely(rounded, WGS84)
+    coords = np.rint(made.coords).astype(np.int64)
+    words, ends, _ = _room(made, np.arange(len(index)))
+    used = trusted(coords, (made.rings, made.parts, made.rows), made.part_kinds, words, ends)
+    return np.where(made.kinds == 0, ELSEWHERE, kinds).astype(np.uint8), ends, words[:used]
+
+
+def _of_kind(shapes: NDArray[np.object_], kinds: NDArray[np.uint8]) -> NDArray[np.object_]:
+    """Keep parts of the kind that a feature is drawn as: a corner that only touches leaves points and lines behind."""
+    parts, row = shapely.get_parts(shapes, return_index=True)
+    while (shapely.get_type_id(parts) > 3).any():
+        parts, back = shapely.get_parts(parts, return_index=True)
+        row = row[back]
+    dimension = shapely.get_dimensions(parts)
+    keep = (dimension == kinds[row].astype(np.int64) - 1) & ~shapely.is_empty(parts)
+    out = np.full(len(shapes), shapely.from_wkt("POLYGON EMPTY"), dtype=object)
+    for i in np.unique(row[keep]):
+        out[i] = shapely.GeometryCollection(parts[keep & (row == i)].tolist())
+        if len(out[i].geoms) == 1:
+            out[i] = out[i].geoms[0]
+        elif kinds[i] == POLYGON:
+            out[i] = shapely.MultiPolygon(list(out[i].geoms))
+        else:
+            out[i] = shapely.MultiLineString(list(out[i].geoms))
+    return out

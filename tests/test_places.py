@@ -54,6 +54,7 @@ def test_turku_is_built_from_districts_alone_in_its_own_crs(shared_data: Path, t
     assert len(layer) == 87
     assert layer.polygons.crs.to_epsg() == 3067
     assert layer.column("area_km2").sum() == pytest.approx(306, abs=1)
+    assert layer.extent is not None
     west, south, east, north = layer.extent
     assert 21 < west < east < 24
     assert 60 < south < north < 61

@@ -11,25 +11,31 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
-from geo.columns import Polygons
+from geo.shapes import Shapes
 from layers import mvt, tiles
 from layers.catalogue import Catalogue
 from layers.columns import Column
+from layers.drawn import HALF_WORLD_M, Drawn
 from layers.errors import UnknownCollectionError
 from layers.layer import MERCATOR, Layer
+from layers.tile_matrices import EUROPEAN_QUAD, WEB_MERCATOR_QUAD, TileMatrixSet, bounds, limits
 
 
 def decode(content: bytes) -> dict[str, dict]:  # type: ignore[type-arg]
     return mapbox_vector_tile.decode(content, default_options={"y_coord_down": True}) if content else {}
 
 
-def layer_of(shapes: Sequence[BaseGeometry], crs: CRS = MERCATOR, **columns: list[object]) -> Layer:
+def layer_of(
+    shapes: Sequence[BaseGeometry | None], crs: CRS = MERCATOR, min_zoom: int = 0, **columns: list[object]
+) -> Layer:
     layout = tuple(Column(name, "", name, name) for name in columns)
-    polygons = Polygons.from_shapely(np.array(list(shapes), dtype=object), crs)
-    return Layer("test.layer", "Test", "", layout, lambda: pa.table(columns), polygons, (), 0, "1")
+    given = np.empty(len(shapes), dtype=object)
+    given[:] = shapes
+    drawn = Drawn(Shapes.from_shapely(given, crs))
+    return Layer("test.layer", "Test", "", layout, lambda: pa.table(columns), drawn, (), min_zoom, "1")
 
 
 def lonlat_to_tile(lon: float, lat: float, z: int) -> tuple[int, int]:
@@ -43,7 +49,7 @@ def test_a_tile_holds_what_the_layer_holds_there(catalogue: Catalogue) -> None:
     layer = catalogue.layer("05913000.cells")
     x, y = lonlat_to_tile(7.4653, 51.5136, 13)
     content = decode(tiles.tile(layer, 13, x, y))["05913000.cells"]
-    frame = shapely.box(*tiles.bounds(13, x, y))
+    frame = shapely.box(*bounds(WEB_MERCATOR_QUAD, 13, x, y))
     size = frame.bounds[2] - frame.bounds[0]
     shapes = layer.mercator.to_shapely()
     buffered = frame.buffer(size * tiles.BUFFER / mvt.EXTENT, join_style="mitre")
@@ -73,6 +79,7 @@ def test_attributes_are_typed_and_missing_ones_are_left_out(catalogue: Catalogue
 def test_no_municipality_is_ever_dropped(catalogue: Catalogue, z: int) -> None:
     """Statistical areas that vanish between zooms made other maps lie."""
     layer = catalogue.layer("ruhr.municipalities")
+    assert layer.extent is not None
     west, south, east, north = layer.extent
     (x0, y1), (x1, y0) = lonlat_to_tile(west, south, z), lonlat_to_tile(east, north, z)
     found: set[int] = set()
@@ -98,7 +105,7 @@ def test_holes_and_parts_survive() -> None:
     shapes = [shapely.geometry.shape(f["geometry"]) for f in features]
     assert shapely.get_num_interior_rings(shapes[0]) == 1
     assert shapely.get_num_geometries(shapes[1]) == 2
-    scale = 2 * tiles.HALF_WORLD_M / mvt.EXTENT
+    scale = 2 * HALF_WORLD_M / mvt.EXTENT
     assert shapes[0].area * scale**2 == pytest.approx(ring.area, rel=1e-2)
 
 
@@ -126,8 +133,8 @@ def test_any_polygons_decode_to_their_area(
     ]
     layer = layer_of(shapes, value=[float(i) for i in range(len(shapes))])
     z, x, y = zxy
-    size = 2 * tiles.HALF_WORLD_M / 2**z
-    frame = shapely.box(*tiles.bounds(z, x, y)).buffer(size * 64 / 4096, join_style="mitre")
+    size = 2 * HALF_WORLD_M / 2**z
+    frame = shapely.box(*bounds(WEB_MERCATOR_QUAD, z, x, y)).buffer(size * 64 / 4096, join_style="mitre")
     features = {f["id"]: f for f in decode(tiles.tile(layer, z, x, y)).get("test.layer", {"features": []})["features"]}
     for i, shape in enumerate(shapes):
         part = shapely.intersection(shape, frame)
@@ -139,17 +146,129 @@ def test_any_polygons_decode_to_their_area(
 
 def test_tiles_outside_the_matrix_are_refused_and_empty_ones_are_empty(catalogue: Catalogue) -> None:
     layer = catalogue.layer("ruhr.municipalities")
-    for z, x, y in ((3, 8, 0), (3, 0, 8), (-1, 0, 0), (21, 0, 0), (0, 0, -1)):
+    for z, x, y in ((3, 8, 0), (3, 0, 8), (-1, 0, 0), (25, 0, 0), (0, 0, -1)):
         with pytest.raises(UnknownCollectionError, match="outside the tile matrix set"):
             tiles.tile(layer, z, x, y)
+    with pytest.raises(UnknownCollectionError, match="is not made"):
+        tiles.tile(layer, 21, 0, 0)
     assert tiles.tile(layer, 6, 0, 0) == b""
-    assert tiles.tile(catalogue.layer("ruhr.stock"), 9, 265, 170) == b"", "below its lowest zoom"
+
+
+@pytest.mark.parametrize("tms", [WEB_MERCATOR_QUAD, EUROPEAN_QUAD], ids=lambda tms: str(tms.id))
+@pytest.mark.parametrize("z", [0, 3, 6, 9])
+def test_squares_hold_every_cell_once_at_low_zooms(catalogue: Catalogue, z: int, tms: TileMatrixSet) -> None:
+    """Other servers drop features to keep low zooms small: sums over the squares are those of the layer."""
+    layer = catalogue.layer("ruhr.stock")
+    found: dict[str, float] = {"n_features": 0, "people": 0, "n_buildings": 0}
+    seen: set[int] = set()
+    incomplete = False
+    for one in limits(tms, layer.extent, range(z, z + 1)):
+        for x in range(one.min_column, one.max_column + 1):
+            for y in range(one.min_row, one.max_row + 1):
+                content = tiles.tile(layer, z, x, y, tms)
+                assert len(content) < 500_000
+                for feature in decode(content).get(layer.id, {"features": []})["features"]:
+                    assert feature["id"] not in seen
+                    seen.add(feature["id"])
+                    incomplete |= feature["properties"]["incomplete"]
+                    for name in found:
+                        found[name] += feature["properties"].get(name, 0)
+                    assert min(min(p) for p in feature["geometry"]["coordinates"][0]) >= 0
+    assert found["n_features"] == len(layer)
+    assert incomplete, "the census withholds people of some cells: a sum without them says so"
+    for name in ("people", "n_buildings"):
+        assert found[name] == pytest.approx(np.nansum(layer.column(name)), rel=1e-5), "single precision of each square"
+
+
+def test_points_lines_collections_and_nothing_keep_their_kind() -> None:
+    shapes = [
+        shapely.Point(1e6, 1e6),
+        shapely.MultiPoint([(2e6, 0), (3e6, 0)]),
+        shapely.LineString([(-1e6, -1e6), (1e6, 2e6), (3e6, -3e7)]),
+        None,
+        shapely.GeometryCollection([shapely.Point(0, 0), shapely.box(4e6, 4e6, 6e6, 6e6)]),
+        shapely.Point(0, 9e9),
+    ]
+    layer = layer_of(shapes, name=[str(i) for i in range(6)])
+    features = {f["id"]: f["geometry"]["type"] for f in decode(tiles.tile(layer, 0, 0, 0))["test.layer"]["features"]}
+    assert features == {0: "Point", 1: "MultiPoint", 2: "LineString", 4: "Polygon", 5: "Point"}
+
+
+def test_numbers_texts_and_flags_keep_their_types() -> None:
+    shapes = [shapely.Point(i * 1e6, 0) for i in range(4)]
+    layer = layer_of(
+        shapes,
+        whole=[1, -7, None, 2**40],
+        real=[0.1, None, -1e30, 0.1],
+        flag=[True, None, False, True],
+        text=["ä", None, "", "ä"],
+    )
+    found = {f["id"]: f["properties"] for f in decode(tiles.tile(layer, 0, 0, 0))["test.layer"]["features"]}
+    assert found[0] == {"whole": 1, "real": pytest.approx(0.1), "flag": True, "text": "ä"}
+    assert found[1] == {"whole": -7}
+    assert found[2] == {"real": pytest.approx(-1e30), "flag": False, "text": ""}
+    assert found[3]["whole"] == 2**40
+    assert found[3]["flag"] is True
+
+
+@given(st.integers(0, 2**32), st.sampled_from([14, 15, 16]))
+def test_small_polygons_are_valid_clipped_and_where_they_are(seed: int, z: int) -> None:
+    """The compiled way against shapely: houses of every form, holes and stars, cut by the frame or not."""
+    rng = np.random.default_rng(seed)
+    x, y = lonlat_to_tile(7.4653, 51.5136, z)
+    west, south, east, north = bounds(WEB_MERCATOR_QUAD, z, x, y)
+    size = east - west
+    shapes = []
+    for _ in range(25):
+        centre = rng.uniform((west - size / 20, south - size / 20), (east + size / 20, north + size / 20))
+        n = int(rng.integers(3, 14))
+        angle = np.sort(rng.uniform(0, 2 * np.pi, n))
+        radius = rng.uniform(0.2, 1, n) * rng.choice([1.0, 10.0, size / 8])
+        outline = shapely.Polygon(centre + radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
+        shapes.append(shapely.make_valid(shapely.make_valid(outline).difference(outline.centroid.buffer(1.0))))
+    kept = [s for s in shapes if s.geom_type in {"Polygon", "MultiPolygon"} and not s.is_empty]
+    layer = layer_of(kept, value=list(range(len(kept))))
+    content = tiles.tile(layer, z, x, y)
+    features = {f["id"]: f for f in decode(content).get("test.layer", {"features": []})["features"]}
+    frame = shapely.box(west, south, east, north).buffer(size * 64 / 4096, join_style="mitre")
+    unit = size / 4096
+    for i, shape in enumerate(kept):
+        inside = shapely.intersection(shape, frame)
+        if i not in features:
+            assert inside.area <= inside.length * unit + unit**2
+            continue
+        drawn = shapely.geometry.shape(features[i]["geometry"])
+        assert drawn.is_valid
+        assert min(drawn.bounds) >= -64
+        assert max(drawn.bounds) <= 4096 + 64
+        placed = shapely.transform(drawn, lambda xy: np.column_stack([west + xy[:, 0] * unit, north - xy[:, 1] * unit]))
+        # each edge moves by less than a unit
+        assert shapely.symmetric_difference(placed, inside).area <= (inside.length + 4 * unit) * unit
+
+
+def test_a_set_in_metres_places_cells_where_mercator_does(catalogue: Catalogue) -> None:
+    """A cell of the European grid lies straight in the European set: its corners are whole units of a fine zoom."""
+    layer = catalogue.layer("05913000.cells")
+    x_m, y_m = Transformer.from_crs(4326, 3035, always_xy=True).transform(7.4653, 51.5136)
+    z = 12
+    side = EUROPEAN_QUAD.side_m / 2**z
+    x, y = int((x_m - EUROPEAN_QUAD.west_m) / side), int((EUROPEAN_QUAD.north_m - y_m) / side)
+    features = decode(tiles.tile(layer, z, x, y, EUROPEAN_QUAD))[layer.id]["features"]
+    assert features
+    west, _, _, north = bounds(EUROPEAN_QUAD, z, x, y)
+    for feature in features:
+        drawn = shapely.geometry.shape(feature["geometry"])
+        metres = shapely.transform(
+            drawn, lambda xy: np.column_stack([west + xy[:, 0] * side / 4096, north - xy[:, 1] * side / 4096])
+        )
+        own = layer.shapes.to_crs(EUROPEAN_QUAD.crs).take(np.array([feature["id"]])).to_shapely()[0]
+        assert metres.within(own.buffer(2 * side / 4096))
 
 
 def test_tilejson_names_zooms_bounds_and_attributes(catalogue: Catalogue) -> None:
     body = tiles.tilejson(catalogue.layer("05913000.stock"), "https://example.org/{z}/{y}/{x}")
     assert body["tilejson"] == "3.0.0"
-    assert body["minzoom"] == 14, "single buildings are too small below"
-    assert tiles.tilejson(catalogue.layer("05913000.cells"), "")["minzoom"] == 10
+    assert body["minzoom"] == 0
+    assert "below zoom 14" in body["vector_layers"][0]["fields"]["n_features"], "single buildings are too small there"
     assert body["bounds"] == pytest.approx([7.30, 51.417, 7.633, 51.592], abs=0.01)
     assert "kWh/m²a" in body["vector_layers"][0]["fields"]["heat_kwh_m2a"]

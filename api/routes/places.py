@@ -15,8 +15,9 @@ from api.deps import BaseUrl, CatalogueDep, ETag, WantsHtml
 from api.responses import link
 from data.schema import SCENARIOS
 from geo.errors import Problem
+from layers.catalogue import Catalogue
 from layers.compare import comparison, tidy, trajectory
-from layers.errors import PlacementError
+from layers.errors import PlacementError, PlannerOnlyError
 from layers.findings import document
 from layers.scenarios import STANDARD_BODY, Placements, Scenario, frozen, run
 
@@ -28,7 +29,7 @@ Units = Annotated[bool, Query(description="With every unit of the stock that is 
 @router.get("", summary="All places")
 def places(catalogue: CatalogueDep, html: WantsHtml, etag: ETag) -> Response:
     """Places of the served release: balance, what the census withholds, districts."""
-    listed = [{"key": key, **entry} for key, entry in catalogue.release.places.items()]
+    listed = [{"key": key, **entry} for key, entry in catalogue.places.items()]
     listed.sort(key=lambda p: (p["kind"] != "region", p["name"]))
     if html:
         return responses.page("places.html", etag, places=listed)
@@ -55,8 +56,7 @@ def post_impact(
 @router.get("/{key}/scenarios", summary="Scenarios of a place")
 def scenarios(key: str, catalogue: CatalogueDep, base: BaseUrl, etag: ETag) -> Response:
     """Standard scenarios and users' own, with what each is made of."""
-    names = [*SCENARIOS, *catalogue.store.names(key)]
-    found = [_described(catalogue.scenario(key, name), base) for name in names]
+    found = [_described(catalogue.scenario(key, name), base) for name in catalogue.scenario_names(key)]
     return responses.json({"place": key, "scenarios": found}, etag)
 
 
@@ -117,8 +117,19 @@ def scenario_impact(
     units: Units = False,  # noqa: FBT002 - a query parameter
 ) -> Response:
     """Return what its placements do together, as for `POST /places/{key}/impact`."""
+    if units:
+        catalogue.planning(key)  # refuses the public: units are single buildings
+    if detail:
+        _by_district(catalogue, key)
     social = partial(catalogue.social, key)
     return responses.json(document(catalogue.run(key, name), detail=detail, units=units, social=social), etag)
+
+
+def _by_district(catalogue: Catalogue, key: str) -> None:
+    """Refuse figures by district where some has too few buildings for the public."""
+    if not catalogue.areas_meet(key):
+        what = "has districts with few buildings, homes or people"
+        raise PlannerOnlyError(Problem(f"place '{key}'", what, f"Sign in, or see the collection {key}.districts."))
 
 
 @router.get("/{key}/scenarios/{name}/compare", summary="Compare two scenarios")
@@ -130,6 +141,7 @@ def compare(
     against: Annotated[str, Query(max_length=40, description="Id of the other scenario.")] = "reference",
 ) -> Response:
     """Return the differences of two scenarios by year, sector and district: the first less the other."""
+    _by_district(catalogue, key)
     pair = [(catalogue.scenario(key, n), catalogue.run(key, n)) for n in (name, against)]
     return responses.json(comparison(*pair), etag)
 
@@ -147,6 +159,7 @@ def table(
     kind: Annotated[Literal["csv", "parquet"], Query(description="csv or parquet.")] = "csv",
 ) -> Response:
     """One row for each district, sector and year, for notebooks and spreadsheets."""
+    _by_district(catalogue, key)
     rows, buffer = tidy(catalogue.scenario(key, name), catalogue.run(key, name)), io.BytesIO()
     if kind == "parquet":
         pq.write_table(rows, buffer)

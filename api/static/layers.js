@@ -67,7 +67,7 @@ function paint(level) {
 const onCells = () => state.view === "scenario" && state.figure === "saved";
 
 function source(map, id) {
-  if (!map.getSource(id)) map.addSource(id, { type: "vector", url: `${location.origin}/collections/${id}/tiles/WebMercatorQuad` });
+  if (!map.getSource(id)) map.addSource(id, { type: "vector", url: `${location.origin}/collections/${id}/tiles/WebMercatorQuad?f=tilejson` });
   return id;
 }
 

@@ -1,0 +1,149 @@
+"""Shapes as they are served: whole numbers for GeoJSON and tiles, a tree of their boxes; mapped from files if large."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from geo.arrays import IntArray
+from geo.box_tree import BoxTree
+from geo.shapes import POLYGON, Shapes
+
+WGS84 = CRS.from_epsg(4326)
+MERCATOR = CRS.from_epsg(3857)
+# GeoJSON in degrees has seven decimals, about a centimetre
+DEGREE = 1e-7
+HALF_WORLD_M = float(np.pi * 6378137)
+# whole numbers of a world tile, enough for 4096 steps at zoom 20
+WORLD = 1 << 32
+_FILES = ("coords", "rings", "parts", "rows", "part_kinds", "lonlat", "world", "order", "boxes", "levels")
+
+
+class Drawn:
+    """Shapes of a layer and their coordinates in the systems that are served, each computed when first needed.
+
+    Parameters
+    ----------
+    shapes
+        In the layer's own CRS.
+    """
+
+    def __init__(self, shapes: Shapes) -> None:
+        self._given = shapes
+
+    def save(self, folder: Path) -> None:
+        """Write all columns as files that `load` maps; the CRS is the caller's to keep."""
+        shapes, tree = self.shapes, self.tree
+        arrays: tuple[NDArray[Any], ...]
+        arrays = (shapes.coords, shapes.rings, shapes.parts, shapes.rows, shapes.part_kinds, self.lonlat, self.world)
+        for name, array in zip(_FILES, (*arrays, tree.order, tree.boxes, tree.levels), strict=True):
+            np.save(folder / f"{name}.npy", array)
+        if shapes.heights is not None:
+            np.save(folder / "heights.npy", shapes.heights)
+
+    @classmethod
+    def load(cls, folder: Path, crs: CRS) -> Drawn:
+        """Map the files of `save`: several processes share their memory."""
+        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in _FILES]
+        coords, rings, parts, rows, kinds, lonlat, world, order, boxes, levels = arrays
+        heights = folder / "heights.npy"
+        high = np.load(heights, mmap_mode="r") if heights.exists() else None
+        made = cls(Shapes(coords, rings, parts, rows, kinds, crs, high))
+        made.__dict__ |= {
+            "shapes": made._given,
+            "lonlat": lonlat,
+            "world": world,
+            "tree": BoxTree(order, boxes, levels),
+        }
+        return made
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    @property
+    def crs(self) -> CRS:
+        """The layer's own reference system."""
+        return self._given.crs
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """Shapes whose outer rings run counterclockwise, holes clockwise (RFC 7946)."""
+        return _oriented(self._given)
+
+    @cached_property
+    def lonlat(self) -> NDArray[np.int32]:
+        """Longitude and latitude of each point in 1e-7 degrees, shape (points, 2)."""
+        return np.rint(self.shapes.to_crs(WGS84).coords / DEGREE).astype(np.int32)
+
+    @cached_property
+    def world(self) -> NDArray[np.uint32]:
+        """Points in web Mercator, from the north-west corner of the world to 2^32; what lies beyond is on its edge."""
+        return _world(self.lonlat)
+
+    @cached_property
+    def tree(self) -> BoxTree:
+        """Boxes of the rows in degrees."""
+        own = self.shapes
+        whole = Shapes(self.lonlat, own.rings, own.parts, own.rows, own.part_kinds, WGS84)
+        return BoxTree.of(whole.bounds * DEGREE)
+
+    @cached_property
+    def extent(self) -> tuple[float, float, float, float] | None:
+        """West, south, east, north in degrees; None where no row has geometry."""
+        if len(self.tree.order) == 0:
+            return None
+        west, south, east, north = self.tree.boxes[-1].tolist()
+        return west, south, east, north
+
+    @cached_property
+    def bare(self) -> IntArray:
+        """Rows without geometry."""
+        return np.flatnonzero(np.diff(self.shapes.rows) == 0)
+
+    @cached_property
+    def heights_mm(self) -> NDArray[np.int64]:
+        """Heights in millimetres; nothing where no shape has any."""
+        from geo.geojson_kernels import NO_HEIGHT  # noqa: PLC0415 - slow to import
+
+        high = self.shapes.heights
+        if high is None:
+            return np.empty(0, np.int64)
+        return np.where(np.isfinite(high), np.rint(np.nan_to_num(high) * 1e3), NO_HEIGHT).astype(np.int64)
+
+
+def _world(lonlat: NDArray[np.int32]) -> NDArray[np.uint32]:
+    lon, lat = lonlat[:, 0] * DEGREE, np.radians(lonlat[:, 1] * DEGREE)
+    y = 0.5 - np.arctanh(np.sin(np.clip(lat, -1.5, 1.5))) / (2 * np.pi)
+    out = np.empty(lonlat.shape, np.uint32)
+    for axis, share in enumerate((lon / 360 + 0.5, y)):
+        out[:, axis] = np.clip(np.rint(share * WORLD), 0, WORLD - 1)
+    return out
+
+
+def _oriented(shapes: Shapes) -> Shapes:
+    """Turn rings that run the wrong way."""
+    if not (shapes.part_kinds == POLYGON).any():
+        return shapes
+    ring = np.repeat(np.arange(len(shapes.rings) - 1), np.diff(shapes.rings))
+    local = shapes.coords - shapes.coords[shapes.rings[:-1]][ring]
+    cross = np.zeros(len(local))
+    cross[:-1] = local[:-1, 0] * local[1:, 1] - local[1:, 0] * local[:-1, 1]
+    cross[shapes.rings[1:] - 1] = 0.0
+    counterclockwise = np.add.reduceat(cross, shapes.rings[:-1]) > 0
+    outer = np.zeros(len(shapes.rings) - 1, dtype=np.bool_)
+    outer[shapes.parts[:-1]] = True
+    of_polygon = np.repeat(shapes.part_kinds == POLYGON, np.diff(shapes.parts))
+    wrong = of_polygon & (counterclockwise != outer)
+    if not wrong.any():
+        return shapes
+    position = np.arange(len(shapes.coords))
+    turned = wrong[ring]
+    mirror = shapes.rings[:-1][ring] + shapes.rings[1:][ring] - 1 - position
+    order = np.where(turned, mirror, position)
+    heights = None if shapes.heights is None else shapes.heights[order]
+    return Shapes(shapes.coords[order], shapes.rings, shapes.parts, shapes.rows, shapes.part_kinds, shapes.crs, heights)
