@@ -22,7 +22,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from api.app import create_app
+from api.openapi import described
 from api.settings import Settings
+from api.settings import page as settings_page
 from data import figures as built_in
 from data.inputs import INPUTS
 from data.measures import catalogue
@@ -109,23 +111,19 @@ def pages() -> dict[str, str]:
             "|---|---|---|---|---|",
         ]
         layers += [f"| `{c.name}` | {c.unit} | {c.en} | {c.de} | {c.how} |" for c in layout]
-    settings = ["# Settings\n", "| variable | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = "`~/.local/share/revier`" if name == "home" else f"`{field.default}`"
-        settings.append(f"| `REVIER_{name.upper()}` | {default} | {field.description} |")
     sources = ["# Sources and licences\n", "| id | title | publisher | year | licence | attribution | reference |"]
     sources += ["|---|---|---|---|---|---|---|"]
     for row in built_in.read()["sources"].itertuples():
         cells = (row.source_id, row.title, row.publisher, row.year, row.licence, row.attribution, row.reference)
         sources.append("| " + " | ".join(map(str, cells)) + " |")
-    openapi = create_app(Settings(home=Path("unused"))).openapi()
     return {
         "layers.md": made + "\n".join(layers) + "\n",
-        "settings.md": made + "\n".join(settings) + "\n",
+        "settings.md": made + settings_page(),
         "sources.md": made + "\n".join(sources) + "\n",
         "places.md": made + places_page(),
         "measures.md": made + measures_page(),
-        "openapi.json": json.dumps(openapi, indent=1, ensure_ascii=False) + "\n",
+        "openapi.json": json.dumps(described(create_app(Settings(home=Path("unused")))), indent=1, ensure_ascii=False)
+        + "\n",
     }
 
 
