@@ -26,6 +26,7 @@ from layers.reference_systems import LONLAT, Reference
 
 # what filters may name a layer's shape by
 GEOMETRY = "geometry"
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _AFTER = re.compile(r"([0-9a-f]{8})-([0-9]{1,10})", re.ASCII)
 
 
@@ -152,7 +153,9 @@ def declared(layer: Layer) -> tuple[filters.Column, ...]:
 def _declared(layer: Layer) -> tuple[filters.Column, ...]:
     names = {column.name: column for column in layer.columns}
     found = filters.columns_of(layer.table, layer.columns)
-    return (*(replace(c, en=names[c.name].en) for c in found if c.name in names), filters.Column(GEOMETRY, "geometry"))
+    # an attribute may be called like the shape: then the shape steps back
+    shape = next(n for n in (GEOMETRY, "geom", "shape", "the_geom", "a shape") if n not in names)
+    return (*(replace(c, en=names[c.name].en) for c in found if c.name in names), filters.Column(shape, "geometry"))
 
 
 def _conditions(layer: Layer, given: Given, reference: Reference) -> list[Filter]:
@@ -162,7 +165,10 @@ def _conditions(layer: Layer, given: Given, reference: Reference) -> list[Filter
     if given.filter is not None:
         found.append(_filter(given.filter, given.filter_lang, columns, reference))
     for name, value in (given.by_name or {}).items():
-        column = next(c for c in columns if c.name == name)
+        column = next((c for c in columns if c.name == name), None)
+        if column is None:
+            what = "holds values that cannot be filtered by"
+            raise InputError(Problem(f"query parameter '{name[:60]}'", what, "See the queryables."))
         document = {"op": "=", "args": [{"property": name}, _literal(column, value)]}
         found.append(filters.parse_json(document, columns, f"query parameter '{name}'", limits=filters.OF_API))
     return found
@@ -202,7 +208,10 @@ def _literal(column: filters.Column, text: str) -> Any:  # noqa: ANN401 - of the
                 Problem(f"query parameter '{column.name}'", f"'{text[:40]}' is no number", remedy)
             ) from None
     if column.kind == "flag":
-        return text.lower() in {"true", "1"}
+        if text.lower() not in _FLAGS:
+            what = f"'{text[:40]}' is neither true nor false"
+            raise InputError(Problem(f"query parameter '{column.name}'", what, "Give true or false."))
+        return _FLAGS[text.lower()]
     if column.kind in {"date", "timestamp"}:
         return {column.kind: text}
     return text
@@ -211,7 +220,7 @@ def _literal(column: filters.Column, text: str) -> Any:  # noqa: ANN401 - of the
 def _sort(text: str | None, layer: Layer) -> tuple[tuple[str, bool], ...]:
     if text is None:
         return ()
-    known = {column.name for column in layer.columns}
+    known = {column.name for column in declared(layer) if column.kind != "geometry"}
     wanted = [(part.strip().lstrip("+-").strip(), part.strip().startswith("-")) for part in text.split(",")]
     unknown = [name for name, _ in wanted if name not in known]
     if unknown:

@@ -22,6 +22,8 @@ DECIMALS_M = 3
 
 def properties(layer: Layer, index: IntArray) -> list[dict[str, Any]]:
     """Attributes of the rows at `index`; what is missing is None, whole numbers stay whole."""
+    if not layer.columns:
+        return [{} for _ in index]
     rows = records(layer.table.take(index))
     return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
 
@@ -56,7 +58,7 @@ def features(
         blob, runs = layer.texts.blob, layer.texts.runs(index)
     else:
         table = layer.table if names is None else layer.table.select(list(names))
-        page = Texts.of(table.take(index))
+        page = Texts.of(table.take(index)) if table.column_names else Texts.empty(len(index))
         blob, runs = page.blob, page.runs(np.arange(len(index)))
     drawn = layer.drawn if geometry else _without_geometry(len(layer))
     coords, heights, decimals, shapes, rows = _coordinates(drawn, index, crs)

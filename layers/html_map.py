@@ -128,7 +128,7 @@ def _inlined() -> list[str]:
 
 
 def _notes(catalogue: Catalogue, name: str, used: list[Layer]) -> str:
-    sources = {s["source_id"]: s for s in catalogue.release.manifest["sources"]}
+    sources = catalogue.sources
     lines = dict.fromkeys(
         f"{sources[i]['attribution']} ({sources[i]['licence']})" for layer in used for i in layer.source_ids
     )

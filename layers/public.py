@@ -70,8 +70,15 @@ class PublicCatalogue:
 
     @property
     def version(self) -> str:
-        """Changes with the release; a user's scenarios change nothing here."""
-        return f"{self.release.id} public"
+        """Changes with the release and what is published beside it; a user's scenarios change nothing here."""
+        return f"{self.release.id} public {self._inner.published.stamp()}"
+
+    @property
+    def sources(self) -> dict[str, dict[str, Any]]:
+        """Sources by id: of the release, and of the layers published for everybody."""
+        known = self._inner.sources
+        hidden = {e.source["source_id"] for e in self._inner.published.entries().values() if e.is_private}
+        return {name: source for name, source in known.items() if name not in hidden}
 
     @property
     def places(self) -> dict[str, dict[str, Any]]:
@@ -108,10 +115,15 @@ class PublicCatalogue:
                 raise PlannerOnlyError(self._instead(collection))
             what, remedy = "does not exist", "See /collections for all of them."
             raise UnknownCollectionError(Problem(f"collection '{collection}'", what, remedy))
+        brought = self._inner.brought(collection)
+        if brought is not None:
+            return brought.layer
         return self._layers.made(collection, lambda: self._made(self._inner.layer(collection)))
 
     def ready(self, collection: str) -> Layer | None:
         """Return a layer whose tiles were made before; see `layers.catalogue.Catalogue.ready`."""
+        if self._inner.brought(collection) is not None:
+            return self._inner.ready(collection) if self._is_public(collection) else None
         layer = self._layers.get(collection)
         return layer if layer is not None and layer.is_ready else None
 
@@ -206,6 +218,10 @@ class PublicCatalogue:
     # --- which ---
 
     def _is_public(self, collection: str) -> bool:
+        brought = self._inner.brought(collection)
+        if brought is not None:
+            # whoever publishes a layer says who may see it
+            return not brought.is_private
         place, theme, name = _parts(collection)
         entry = self.release.places.get(place)
         if entry is None or not (name == "" or name in SCENARIOS):
@@ -218,6 +234,8 @@ class PublicCatalogue:
     def _is_secret(self, collection: str) -> bool:
         """Whether to say that it is for planners; whether a user's scenario of a name exists is not told."""
         place, theme, name = _parts(collection)
+        if self._inner.brought(collection) is not None:
+            return False
         return collection in self._inner or (bool(name) and any(f"{place}.{theme}{s}" in self._inner for s in _ANY))
 
     def _instead(self, collection: str) -> Problem:

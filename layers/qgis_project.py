@@ -74,7 +74,7 @@ class _Project:
 
     @cached_property
     def sources(self) -> dict[str, dict[str, Any]]:
-        return {source["source_id"]: source for source in self.catalogue.release.manifest["sources"]}
+        return self.catalogue.sources
 
     @cached_property
     def crs(self) -> CRS:

@@ -23,6 +23,8 @@ from layers.relations import values_of
 KEPT = 16
 # room for what is lost when a box is projected, in degrees
 SLACK = 1e-6
+# a box through a corner as it is served meets it: metres are served to the millimetre, degrees are no sums of halves
+ROUNDED_M, ROUNDED_DEGREES = 5e-4, 1e-9
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?", re.ASCII | re.IGNORECASE)
 
 
@@ -200,6 +202,8 @@ def _meeting(drawn: Drawn, box: Box) -> list[NDArray[np.int32]]:
         west = _meeting(drawn, Box(box.west, box.south, 180.0, box.north, box.crs))
         east = _meeting(drawn, Box(-180.0, box.south, box.east, box.north, box.crs))
         return [np.union1d(west[0], east[0]).astype(np.int32)]
+    more = ROUNDED_DEGREES if box.crs.is_geographic else ROUNDED_M
+    box = Box(box.west - more, box.south - more, box.east + more, box.north + more, box.crs)
     corners = (box.west, box.south, box.east, box.north)
     if box.crs == MERCATOR:  # its axes are the meridians and parallels: a box stays a box
         back = Transformer.from_crs(box.crs, WGS84, always_xy=True)

@@ -104,7 +104,7 @@ def datasets(catalogue: Catalogue) -> list[tuple[str, str, list[str]]]:
 
 def entry(catalogue: Catalogue, name: str, theme: str, members: list[str]) -> Entry:
     """Describe one dataset."""
-    sources = {s["source_id"]: s for s in catalogue.release.manifest["sources"]}
+    sources = catalogue.sources
     layers = tuple(catalogue.layer(member) for member in members)
     used = [sources[i] for i in dict.fromkeys(i for layer in layers for i in layer.source_ids) if i in sources]
     credit = "; ".join(dict.fromkeys(s["attribution"] for s in used))

@@ -151,7 +151,7 @@ def _listed(figure: Figure, url: str) -> dict[str, object]:
 
 def _sources(catalogue: Catalogue, layer: Layer) -> list[str]:
     """Publishers of a layer's sources with their licences: room for their full attributions is in the collection."""
-    known = {source["source_id"]: source for source in catalogue.release.manifest["sources"]}
+    known = catalogue.sources
     return [f"{known[i]['publisher']} ({known[i]['licence']})" for i in layer.source_ids if i in known]
 
 
