@@ -29,6 +29,7 @@ from api.middleware.tiles import Tiles
 from api.routes import (
     collections,
     dcat,
+    downloads,
     equity,
     items,
     landing,
@@ -119,7 +120,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for module in (landing, collections, *GIS, places, equity, measures, pages, service):
         app.include_router(module.router, dependencies=[Depends(strict_query)])
     # any attribute of a collection is a parameter of its features; WMTS passes over what it does not know
-    for module in (items, wmts):
+    for module in (items, downloads, wmts):
         app.include_router(module.router)
     app.mount("/static/vendor", StaticFiles(directory=assets.VENDOR, check_dir=False), name="vendor")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

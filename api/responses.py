@@ -9,6 +9,10 @@ import orjson
 from fastapi import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+GEOJSON = "application/geo+json"
+SCHEMA = "application/schema+json"
+# link relations that OGC API registered
+OGC = "http://www.opengis.net/def/rel/ogc/1.0"
 PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
 )

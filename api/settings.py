@@ -96,11 +96,17 @@ class Settings(BaseSettings):
     )
     body_s: float = Field(default=30.0, gt=0, description="Seconds in which a request must have been sent.")
     max_connections: int = Field(default=1000, ge=1, description="Connections of one worker; above, the answer is 503.")
+    downloads_mb: float = Field(
+        default=4096.0, gt=0, description="Disk for files that were downloaded, in MiB; the oldest are dropped."
+    )
     publisher_name: str = Field(default="Revier", description="Who publishes the layers, in the catalogue /dcat.")
     publisher_homepage: str = Field(default="", description="Page of the publisher; the service's own when empty.")
     publisher_email: str = Field(default="", description="Address for questions about the data, in /dcat.")
     contributor_id: str = Field(
         default="", description="URI of the contributorID that GovData gave to the publisher (DCAT-AP.de)."
+    )
+    tile_cache_mb: float = Field(
+        default=128.0, ge=0, description="Memory for vector tiles that one worker keeps, in MiB; 0 keeps none."
     )
     overpass_url: str = Field(default="https://overpass-api.de/api", description="Overpass server for `revier fetch`.")
 

@@ -95,7 +95,8 @@ def test_exports_hold_all_features_in_the_right_crs(
     command = ["export", "05913000.districts", "--home", str(home), "--output", str(path), "--format", kind]
     result = run.invoke(cli, command)
     assert result.exit_code == 0, result.output
-    frame = gpd.read_parquet(path) if kind == "parquet" else gpd.read_file(path)
+    # a GeoPackage holds a table of styles, too
+    frame = gpd.read_parquet(path) if kind == "parquet" else gpd.read_file(path, layer="05913000.districts")
     layer = catalogue.layer("05913000.districts")
     assert frame.crs == ("EPSG:4326" if kind == "geojson" else "EPSG:25832")
     assert sorted(frame["t_co2e"]) == pytest.approx(sorted(layer.column("t_co2e")))
@@ -146,7 +147,7 @@ def test_a_raster_sums_to_the_stock_and_lies_in_place(home: Path, tmp_path: Path
 
 def test_what_cannot_be_exported_is_refused_with_the_choices(home: Path, tmp_path: Path) -> None:
     for extra, says in (
-        (["--format", "shp"], "Use one of gpkg, fgb, geojson, csv, parquet, tif"),
+        (["--format", "shp"], "Use one of gpkg, fgb, parquet, geojson, csv, pmtiles, tif"),
         (["--format", "tif", "--column", "data_grade"], "cannot be put on a raster"),
     ):
         command = ["export", "05913000.cells", "--home", str(home), "--output", str(tmp_path / "x"), *extra]
@@ -154,6 +155,24 @@ def test_what_cannot_be_exported_is_refused_with_the_choices(home: Path, tmp_pat
         assert result.exit_code == 2, result.output
         assert says in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_takes_the_filters_of_the_service(home: Path, tmp_path: Path, catalogue: Catalogue) -> None:
+    """The command and the address give the same file, so whoever scripts one can go over to the other."""
+    layer = catalogue.layer("05913000.districts")
+    path = tmp_path / "few.fgb"
+    asked = ["--filter", "people > 50000", "--properties", "name,people", "--crs", "EPSG:3857"]
+    command = ["export", "05913000.districts", "--home", str(home), "--output", str(path), *asked]
+    result = run.invoke(cli, command)
+    assert result.exit_code == 0, result.output
+    frame = gpd.read_file(path)
+    assert frame.crs == "EPSG:3857"
+    assert set(frame.columns) == {"name", "people", "geometry"}
+    assert len(frame) == (layer.column("people") > 50_000).sum() > 0
+    wrong = run.invoke(cli, [*command, "--bbox", "1,2", "--sortby", "nonsense"], env={"COLUMNS": "300"})
+    assert wrong.exit_code == 2
+    assert "has 2 numbers" in wrong.output
+    assert "nonsense" in wrong.output
 
 
 def test_fetch_writes_town_by_town_and_says_what_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,6 @@ from layers.tile_matrices import SETS, TileMatrixSet
 
 MVT = b"application/vnd.mapbox-vector-tile"
 _PATH = re.compile(r"/collections/([^/]+)/tiles/([A-Za-z0-9_]+)/(\d{1,2})/(\d{1,7})/(\d{1,7})", re.ASCII)
-# bytes of tiles kept
-KEPT = 128 << 20
 # so many features are made at once; more wait for a thread, so that others need not wait for them
 QUICK = 3000
 # what a kept tile takes beside its bytes
@@ -42,7 +40,7 @@ class Tiles:
     def __init__(self, app: Part, served: Served) -> None:
         self.app, self.served = app, served
         self._kept: OrderedDict[Key, bytes] = OrderedDict()
-        self._size = 0
+        self._size, self._room = 0, int(served.settings.tile_cache_mb * 2**20)
         self._lock = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +98,7 @@ class Tiles:
             if key not in self._kept:
                 self._kept[key] = content
                 self._size += len(content) + OVERHEAD
-            while self._size > KEPT:
+            while self._size > self._room:
                 _, old = self._kept.popitem(last=False)
                 self._size -= len(old) + OVERHEAD
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Path, Response
 
 from api import responses
 from api.deps import BaseUrl, CatalogueDep, ETag, WantsHtml
-from api.responses import link
-from api.routes import rasters, styles, tilesets
+from api.responses import GEOJSON, OGC, SCHEMA, link
+from api.routes import downloads, rasters, styles, tilesets
 from layers import reference_systems
 from layers.catalogue import Catalogue
 from layers.layer import Layer
@@ -17,9 +18,10 @@ from layers.reference_systems import CRS84
 
 router = APIRouter(tags=["Collections"])
 
-GEOJSON = "application/geo+json"
-SCHEMA = "application/schema+json"
-OGC = "http://www.opengis.net/def/rel/ogc/1.0"
+
+# lists as they were sent, by their ETag: a region's 822 collections take a second to describe
+MAX_LISTS = 4
+_LISTS: dict[str, bytes] = {}
 
 
 def describe(catalogue: Catalogue, layer: Layer, base: str) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def describe(catalogue: Catalogue, layer: Layer, base: str) -> dict[str, Any]:
             # what GDAL looks for, to this day
             link(f"{url}/queryables?f=json", "queryables", "application/json", "Attributes that filters may name"),
             link(f"{url}/schema", f"{OGC}/schema", SCHEMA, "Attributes with types and units"),
+            *downloads.links(layer, url),
             *tilesets.links(layer, url),
             *styles.links(layer, url),
             *rasters.links(layer, url),
@@ -61,6 +64,9 @@ def describe(catalogue: Catalogue, layer: Layer, base: str) -> dict[str, Any]:
 @router.get("/collections", summary="All collections")
 def collections(catalogue: CatalogueDep, base: BaseUrl, html: WantsHtml, etag: ETag) -> Response:
     """All collections with their metadata."""
+    kept = _LISTS.get(etag)
+    if kept is not None:
+        return responses.json(kept, etag)
     listed = [describe(catalogue, catalogue.layer(name), base) for name in catalogue.ids()]
     if html:
         return responses.page("collections.html", etag, collections=listed)
@@ -68,7 +74,11 @@ def collections(catalogue: CatalogueDep, base: BaseUrl, html: WantsHtml, etag: E
         link(f"{base}/collections", "self", "application/json", "Collections"),
         link(f"{base}/collections?f=html", "alternate", "text/html", "Collections for people"),
     ]
-    return responses.json({"links": links, "collections": listed}, etag)
+    body = orjson.dumps({"links": links, "collections": listed})
+    while len(_LISTS) >= MAX_LISTS:
+        _LISTS.pop(next(iter(_LISTS)), None)
+    _LISTS[etag] = body
+    return responses.json(body, etag)
 
 
 @router.get("/collections/{collectionId}", summary="One collection")

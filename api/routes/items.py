@@ -14,8 +14,7 @@ from api import queries, responses
 from api.deps import BaseUrl, CatalogueDep, ETag, WantsHtml
 from api.errors import QueryError
 from api.queries import Asked, Given
-from api.responses import link
-from api.routes.collections import GEOJSON, SCHEMA
+from api.responses import GEOJSON, SCHEMA, link
 from geo.errors import Problem
 from layers import features
 from layers.errors import UnknownCollectionError
