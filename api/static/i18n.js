@@ -3,6 +3,7 @@ import { EQUITY } from "/static/i18n_equity.js";
 
 export const WORDS = {
   en: {
+    public_note: "You see what the public sees: cells with few buildings are joined with their neighbours.", sign_in: "Sign in to plan",
     skip: "Skip to the figures", place: "Place", show: "Show", level: "Level",
     level_cells: "Census cells (200 m), buildings", level_areas: "Districts and municipalities",
     view_need: "Emissions and low income together",
@@ -71,6 +72,7 @@ export const WORDS = {
     made_of: "What it is made of", as_csv: "Table (CSV)", take_over: "Copy its measures to mine", delete_scenario: "Delete", delete_sure: "Delete “{name}” for good?", all_measures: "All measures",
   },
   de: {
+    public_note: "Sie sehen, was die Öffentlichkeit sieht: Zellen mit wenigen Gebäuden sind mit ihren Nachbarn zusammengefasst.", sign_in: "Zum Planen anmelden",
     skip: "Zu den Zahlen springen", place: "Ort", show: "Anzeigen", level: "Ebene",
     level_cells: "Zensuszellen (200 m), Gebäude", level_areas: "Bezirke und Gemeinden",
     view_need: "Emissionen und niedriges Einkommen zusammen",

@@ -1,6 +1,6 @@
 // Layers of the served release on the map: which collection is filled at which level, and in which colours.
 import { json } from "/static/api.js";
-import { acts, entry, region, shownAreas, state } from "/static/state.js";
+import { acts, entry, isPublic, region, shownAreas, state } from "/static/state.js";
 import { coarse, drawHatch, theme, themeLayer, themePaint } from "/static/themes.js";
 
 export const STYLES = JSON.parse(document.getElementById("styles").textContent);
@@ -29,7 +29,7 @@ export function collections() {
   return {
     areas: areas ? areas + scenario : around,
     cells: cells && cells + scenario,
-    buildings: fine && cells ? `${state.place}.stock${scenario}` : null,
+    buildings: fine && cells && !isPublic ? `${state.place}.stock${scenario}` : null,
   };
 }
 
@@ -145,7 +145,8 @@ function label(feature) {
 
 export async function zoomToPlace(map) {
   const { districts, kind, stock } = entry();
-  const id = kind === "region" ? `${state.place}.municipalities` : stock && stock.units === 0 ? districts ? `${state.place}.districts` : `${region().key}.municipalities` : `${state.place}.stock`;
+  const units = stock && stock.units === 0 ? null : `${state.place}.${stock?.footprints > 0 ? "cells" : "stock"}`;
+  const id = kind === "region" ? `${state.place}.municipalities` : districts ? `${state.place}.districts` : units ?? `${region().key}.municipalities`;
   const { extent } = await json(`/collections/${id}`);
   // room for the legend, where there is room at all
   const left = map.getContainer().clientWidth > 700 ? 140 : 20;

@@ -3,7 +3,7 @@ import { debounced, latest, send } from "/static/api.js";
 import { t } from "/static/i18n.js";
 import { $, button, element, options, problemList } from "/static/markup.js";
 import { byShare, editor, measureOf, nameOf, showProblems, showReach, slider, summary } from "/static/placement.js";
-import { acts, emit, entry, on, PATHS, placement, placementsBody, remember, state } from "/static/state.js";
+import { acts, emit, entry, isPublic, on, PATHS, placement, placementsBody, remember, state } from "/static/state.js";
 
 const DELAY_MS = 120;
 
@@ -101,6 +101,7 @@ const ask = latest((signal, place, body) => send(`/places/${place}/impact?detail
 async function compute() {
   delete document.body.dataset.ready;
   $("results").classList.add("stale");
+  if (isPublic) return finish(null, [], "");
   if (!acts()) return finish(null, [], t("no_stock"));
   if (!state.placements.length) return finish(null, [], t("no_measure"));
   state.problems = unfinished();

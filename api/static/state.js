@@ -24,6 +24,10 @@ export const state = {
   impact: null, detail: null, trajectory: null, areaNames: [], areaIds: [],
 };
 
+// the public sees layers and standard scenarios; plans of one's own are for those who sign in
+export const isPublic = document.querySelector(".app").dataset.role === "public";
+if (isPublic) GROUPS.emissions = GROUPS.emissions.filter((view) => view !== "plan");
+
 const listeners = {};
 export const on = (event, work) => { (listeners[event] ??= []).push(work); };
 export const emit = (event) => { for (const work of listeners[event] ?? []) work(); };
