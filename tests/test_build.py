@@ -16,6 +16,7 @@ from data.figures import Figures
 from data.place import places
 from data.schema import CARRIERS, SECTORS
 from layers import build as building
+from layers import municipality
 from layers.build import build, up_to_date
 from layers.catalogue import Catalogue
 from layers.errors import ReleaseError
@@ -166,7 +167,7 @@ def test_an_interrupted_build_leaves_the_last_release_served(
         build(own_home, [places(figures)["ruhr"]], figures, progress=interrupt)
     assert current(own_home).id == before
     assert [p.name for p in (own_home / "releases").iterdir() if p.name.startswith(".")] == []
-    monkeypatch.setattr(building, "compute", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(municipality, "compute", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         build(own_home, [places(figures)["05913000"]], figures)
     assert current(own_home).id == before

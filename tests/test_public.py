@@ -306,6 +306,9 @@ class Village:
     def __contains__(self, collection: str) -> bool:
         return collection in self.ids()
 
+    def brought(self, _collection: str) -> None:
+        """Nobody published anything here."""
+
     def layer(self, collection: str) -> Layer:
         """Each building emits a power of two: a sum tells which buildings are in it."""
         key = {"v.cells": self.cell, "v.districts": self.units["zone_0"], "v.districts-quarter": self.units["zone_1"]}
