@@ -152,7 +152,10 @@ class _Reader(Transformer_NonRecursive[Token, Part]):
         self.build = builder
 
     def number(self, token: Token) -> Part:
-        value = float(token) if re.search(r"[.eE]", token) else int(token)
+        value: float = float(token)
+        # beyond 2^63 no column holds whole numbers, and Python reads no more than 4300 digits of one
+        if value < 2**63 and not re.search(r"[.eE]", token):
+            value = int(token)
         return self.build.constant(_at(token), str(token), value)
 
     def text(self, token: Token) -> Part:

@@ -6,18 +6,26 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api import __version__, responses
+from api import __version__, openapi, responses
 from api.deps import BaseUrl, CatalogueDep, ETag, WantsHtml
-from api.responses import link
+from api.responses import OGC, link
+from api.routes import items, tilesets
+from layers import filters
 
 router = APIRouter()
 
-OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
-CONFORMANCE = (
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
-)
+CONFORMANCE = (*items.CONFORMANCE, *filters.CONFORMANCE, *tilesets.CONFORMANCE)
+# what the classes above belong to, for people
+STANDARDS = {
+    "ogcapi-features-1": "OGC API – Features – Part 1: Core",
+    "ogcapi-features-2": "OGC API – Features – Part 2: Coordinate Reference Systems by Reference",
+    "ogcapi-features-3": "OGC API – Features – Part 3: Filtering",
+    "cql2": "Common Query Language (CQL2)",
+    "ogcapi-tiles-1": "OGC API – Tiles – Part 1: Core",
+}
+DCAT = "application/ld+json"
+# of values of a filter, as Part 3 names them
+TYPES = {"text": "string", "number": "number", "date": "date", "timestamp": "datetime"}
 
 
 @router.get("/", summary="Landing page", tags=["Capabilities"])
@@ -29,10 +37,14 @@ def landing(catalogue: CatalogueDep, base: BaseUrl, html: WantsHtml, etag: ETag)
         "links": [
             link(f"{base}/", "self", "application/json", "This page"),
             link(f"{base}/?f=html", "alternate", "text/html", "This page for people"),
-            link(f"{base}/api", "service-desc", OPENAPI, "OpenAPI"),
+            link(f"{base}/api", "service-desc", openapi.MEDIA_TYPE, "OpenAPI"),
             link(f"{base}/docs", "service-doc", "text/html", "Documentation of the API"),
             link(f"{base}/conformance", "conformance", "application/json", "Conformance classes"),
             link(f"{base}/collections", "data", "application/json", "Collections"),
+            *tilesets.root_links(base),
+            link(f"{base}/functions", f"{OGC}/functions", "application/json", "Functions that filters may call"),
+            link(f"{base}/wmts/1.0.0/WMTSCapabilities.xml", "related", "application/xml", "WMTS capabilities"),
+            link(f"{base}/dcat", "related", DCAT, "Catalogue for open-data portals (DCAT-AP.de)"),
             link(f"{base}/places", "related", "application/json", "Places"),
             link(f"{base}/measures", "related", "application/json", "Measures, every figure with its source"),
             link(f"{base}/map", "related", "text/html", "Map"),
@@ -48,22 +60,38 @@ def landing(catalogue: CatalogueDep, base: BaseUrl, html: WantsHtml, etag: ETag)
 
 @router.get("/api", summary="OpenAPI description", tags=["Capabilities"])
 def api(request: Request) -> Response:
-    """Return this description."""
-    return responses.json(request.app.openapi(), media_type=OPENAPI)
+    """Return this description, as OpenAPI 3.0."""
+    return responses.json(openapi.described(request.app), media_type=openapi.MEDIA_TYPE)
 
 
 @router.get("/conformance", summary="Conformance classes", tags=["Capabilities"])
 def conformance(html: WantsHtml, etag: ETag) -> Response:
     """Conformance classes of OGC API that are implemented."""
     if html:
-        return responses.page("conformance.html", etag, classes=CONFORMANCE)
+        grouped = {title: [uri for uri in CONFORMANCE if f"/spec/{name}/" in uri] for name, title in STANDARDS.items()}
+        return responses.page("conformance.html", etag, standards=grouped)
     return responses.json({"conformsTo": CONFORMANCE}, etag)
+
+
+@router.get("/functions", summary="Functions that filters may call", tags=["Capabilities"])
+def functions() -> Response:
+    """Functions of CQL2 filters with what they take and give (OGC API Features Part 3)."""
+    listed = [
+        {
+            "name": one.name,
+            "description": one.en,
+            "returns": [TYPES[one.returns]],
+            "arguments": [{"title": " or ".join(one.takes), "type": [TYPES[kind] for kind in one.takes]}],
+        }
+        for one in filters.FUNCTIONS.values()
+    ]
+    return responses.json({"functions": listed})
 
 
 @router.get("/sources", summary="Sources and licences", tags=["Capabilities"])
 def sources(catalogue: CatalogueDep, html: WantsHtml, etag: ETag) -> Response:
     """Every source of the served release with licence and attribution, factors and how sure they are."""
-    manifest = catalogue.release.manifest
+    manifest = catalogue.release.manifest | {"sources": list(catalogue.sources.values())}
     if html:
         return responses.page("sources.html", etag, manifest=manifest)
     keys = ("id", "method_version", "sources", "factors", "measures", "prices", "point_sources")
