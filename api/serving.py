@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -33,11 +34,14 @@ class Served:
 
     def __init__(self, settings: Settings, warm: Callable[[Catalogue], object] | None = None) -> None:
         self.settings, self._warm = settings, warm
+        self._pointer = str(pointer(settings.home))
         self.refused: str | None = None
         self._lock = threading.Lock()
         self._stamp: int | None = None
         self._catalogue: Catalogue | None = None
         self._loading = False
+        # a pointer whose release was refused, and when it is tried again
+        self._refused_stamp: int | None = None
         self._again_at = 0.0
 
     @property
@@ -59,14 +63,18 @@ class Served:
         with self._lock:
             if self._catalogue is None:
                 self._catalogue, self._stamp = Catalogue(current(self.settings.home)), stamp
-            elif stamp != self._stamp and not self._loading and time.monotonic() >= self._again_at:
+            elif stamp != self._stamp and not self._loading and self._is_due(stamp):
                 self._loading = True
                 threading.Thread(target=self._load, args=(stamp,), name="release", daemon=True).start()
             return self._catalogue
 
+    def _is_due(self, stamp: int | None) -> bool:
+        """Whether a release is worth trying: another one than that which was refused, or that one after a while."""
+        return stamp != self._refused_stamp or time.monotonic() >= self._again_at
+
     def _now(self) -> int | None:
         try:
-            return pointer(self.settings.home).stat().st_mtime_ns
+            return os.stat(self._pointer).st_mtime_ns  # noqa: PTH116 - with each request, and much quicker
         except OSError:
             return None
 
@@ -79,7 +87,7 @@ class Served:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one is served on
             self.refused = str(error)
             # what was not whole may be mended without a new pointer
-            self._again_at = time.monotonic() + RETRY_S
+            self._refused_stamp, self._again_at = stamp, time.monotonic() + RETRY_S
             log.error("a newer release is refused, %s is served on: %s", self.id, error)  # noqa: TRY400 - told
         else:
             self.refused, self._catalogue, self._stamp = None, newer, stamp

@@ -34,23 +34,20 @@ def search(order, boxes, levels, box):
     rows = np.empty(1024, np.int32)
     inside = np.empty(1024, np.bool_)
     found = 0
-    # the deepest path holds at most FAN unvisited nodes on each level
-    stack = np.empty((FAN * len(levels) + 1, 3), np.int64)
-    stack[0, 0], stack[0, 1], stack[0, 2] = len(levels) - 2, 0, 0
+    west, south, east, north = box[0], box[1], box[2], box[3]
+    # a node above the highest, with that one below it; the deepest path holds at most FAN unvisited nodes on each level
+    height = len(levels) - 1
+    stack = np.empty((FAN * len(levels) + 1, 2), np.int64)
+    stack[0, 0], stack[0, 1] = height, 0
     top = 1
     while top:
         top -= 1
-        level, node, sure = stack[top, 0], stack[top, 1], stack[top, 2]
-        b = boxes[levels[level] + node]
-        if not sure:
-            if b[0] > box[2] or b[2] < box[0] or b[1] > box[3] or b[3] < box[1]:
-                continue
-            if b[0] >= box[0] and b[2] <= box[2] and b[1] >= box[1] and b[3] <= box[3]:
-                sure = 1
+        level, node = stack[top, 0], stack[top, 1]
+        sure = level < 0
         if sure:
             # everything below is inside: its leaves are one run
             width = 1
-            for _ in range(level):
+            for _ in range(-1 - level):
                 width *= FAN
             first = node * width
             last = min(first + width, levels[1])
@@ -59,15 +56,24 @@ def search(order, boxes, levels, box):
                 rows[found] = order[leaf]
                 inside[found] = True
                 found += 1
-        elif level == 0:
-            rows, inside = _room(rows, inside, found + 1)
-            rows[found] = order[node]
-            inside[found] = False
-            found += 1
-        else:
-            below = levels[level] - levels[level - 1]
-            for child in range(min((node + 1) * FAN, below) - 1, node * FAN - 1, -1):
-                stack[top, 0], stack[top, 1], stack[top, 2] = level - 1, child, 0
+            continue
+        below = level - 1
+        count = levels[level] - levels[below]
+        first, last = node * FAN, min((node + 1) * FAN, count)
+        if below == 0:
+            rows, inside = _room(rows, inside, found + FAN)
+        # leaves in their order; the first of other nodes is taken from the stack first
+        for step in range(last - first):
+            child = first + step if below == 0 else last - 1 - step
+            at = levels[below] + child
+            if boxes[at, 0] > east or boxes[at, 2] < west or boxes[at, 1] > north or boxes[at, 3] < south:
+                continue
+            within = boxes[at, 0] >= west and boxes[at, 2] <= east and boxes[at, 1] >= south and boxes[at, 3] <= north
+            if below == 0:
+                rows[found], inside[found] = order[child], within
+                found += 1
+            else:
+                stack[top, 0], stack[top, 1] = -1 - below if within else below, child
                 top += 1
     return rows[:found], inside[:found]
 

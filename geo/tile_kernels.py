@@ -21,8 +21,8 @@ FLOAT, INTEGER, FLAG, DOUBLE = 0, 1, 2, 3
 def commands(index, coords, offsets, part_kinds, origin, shift, frame, words, ends, kinds):
     """Write the commands of the rows at `index` into `words`.
 
-    Row i of the result ends at ``ends[i + 1]`` and is of kind ``kinds[i]``: 0 for one that is left to shapely, 4 for one
-    that the frame does not meet. `origin` is the tile's corner, a unit of the tile is 2^shift of the world's; `frame`
+    Row i of the result ends at ``ends[i + 1]`` and is of kind ``kinds[i]``: 0 for one that is left to shapely, 4 for
+    one that the frame does not meet. `origin` is the tile's corner, a unit of the tile is 2^shift of the world's; `frame`
     is west, north, east, south in units of the tile.
     """
     xs = np.empty((MOST_POINTS + 16, 2), np.int64)
@@ -48,6 +48,16 @@ def commands(index, coords, offsets, part_kinds, origin, shift, frame, words, en
                 n, kinds[i] = _small(coords, rings, bounds, origin, shift, frame, words, n, xs, work, ring_of)
         ends[i + 1] = n
     return n
+
+
+@njit(cache=True, nogil=True)
+def room(index, rings, parts, rows):
+    """Words that `commands` needs at most."""
+    size = 32 * len(index) + 64
+    for row in index:
+        first, last = parts[rows[row]], parts[rows[row + 1]]
+        size += 2 * (rings[last] - rings[first]) + 4 * (last - first)
+    return size
 
 
 @njit(cache=True, nogil=True)
@@ -173,19 +183,16 @@ def _small(coords, rings, bounds, origin, shift, frame, words, n, xs, work, ring
     if _tangled(xs, ring_of, total):
         return n, 0
     if west >= frame[0] and east <= frame[2] and north >= frame[1] and south <= frame[3]:
-        return _write_rings(xs, ring_of, total, words, n), POLYGON
+        return _write_rings(xs, ring_of, total, 1, words, n), POLYGON
     if kept_rings > 1:
         return n, 0
-    count = _clipped(xs, total, frame, work)
-    if count < 0:
+    count = _clipped(xs, total, frame, work, ring_of)
+    if count < 0 or _tangled(work, ring_of, count):
         return n, 0
-    if count < 3 or _area(work, 0, count) == 0:
+    if count == 0:
         return n, 4
-    for k in range(count):
-        ring_of[k] = 0
-    if _tangled(work, ring_of, count):
-        return n, 0
-    return _write_rings(work, ring_of, count, words, n), POLYGON
+    # what is cut off may leave two pieces, both with an outer ring
+    return _write_rings(work, ring_of, count, 2, words, n), POLYGON
 
 
 @njit(cache=True, nogil=True)
@@ -207,26 +214,26 @@ def _area(xs, begin, end):
 
 
 @njit(cache=True, nogil=True)
-def _write_rings(xs, ring_of, total, words, n):
-    cursor_x, cursor_y = np.int64(0), np.int64(0)
+def _write_rings(xs, ring_of, total, outer, words, n):
+    """Write rings, those with a number below `outer` as outer ones; returns the end."""
+    x, y = np.int64(0), np.int64(0)
     begin = 0
     while begin < total:
         end = begin
         while end < total and ring_of[end] == ring_of[begin]:
             end += 1
-        forward = (_area(xs, begin, end) > 0) == (begin == 0)
-        for k in range(end - begin):
-            j = begin + k if forward else end - 1 - k
-            if k == 0:
-                words[n] = 9
-                n += 1
-            elif k == 1:
-                words[n] = ((end - begin - 1) << 3) | 2
-                n += 1
-            words[n] = _zigzag(xs[j, 0] - cursor_x)
-            words[n + 1] = _zigzag(xs[j, 1] - cursor_y)
+        forward = (_area(xs, begin, end) > 0) == (ring_of[begin] < outer)
+        step = 1 if forward else -1
+        j = begin if forward else end - 1
+        words[n], words[n + 1], words[n + 2] = 9, _zigzag(xs[j, 0] - x), _zigzag(xs[j, 1] - y)
+        words[n + 3] = ((end - begin - 1) << 3) | 2
+        n += 4
+        x, y = xs[j, 0], xs[j, 1]
+        for _ in range(end - begin - 1):
+            j += step
+            words[n], words[n + 1] = _zigzag(xs[j, 0] - x), _zigzag(xs[j, 1] - y)
             n += 2
-            cursor_x, cursor_y = xs[j, 0], xs[j, 1]
+            x, y = xs[j, 0], xs[j, 1]
         words[n] = 15
         n += 1
         begin = end
@@ -236,41 +243,83 @@ def _write_rings(xs, ring_of, total, words, n):
 @njit(cache=True, nogil=True)
 def _tangled(xs, ring_of, total):
     """Whether any two sides of a polygon's rings meet other than at the corner they share."""
-    for a in range(total):
-        a2 = _following(ring_of, a, total)
-        for b in range(a + 1, total):
-            b2 = _following(ring_of, b, total)
-            if b == a2 or b2 == a:
-                c, d, e = (a, b, b2) if b == a2 else (b, a, a2)
-                if a2 == b and b2 == a:
-                    return True  # two corners only
-                # neighbours: the second side must not run back along the first
-                ux, uy = xs[d, 0] - xs[c, 0], xs[d, 1] - xs[c, 1]
-                vx, vy = xs[e, 0] - xs[d, 0], xs[e, 1] - xs[d, 1]
-                if ux * vy - uy * vx == 0 and ux * vx + uy * vy < 0:
+    begin = 0
+    while begin < total:
+        end = begin + 1
+        while end < total and ring_of[end] == ring_of[begin]:
+            end += 1
+        if end - begin < 3 or _turns_back(xs, begin, end):
+            return True
+        is_alone = begin == 0 and end == total
+        if not (is_alone and _convex(xs, total)):
+            for a in range(begin, end):
+                a2 = a + 1 if a + 1 < end else begin
+                if _meets(xs, ring_of, a, a2, begin, total):
                     return True
-            elif _touch(xs, a, a2, b, b2):
-                return True
+        begin = end
     return False
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _following(ring_of, k, total):
-    """Next corner of the same ring."""
-    if k + 1 < total and ring_of[k + 1] == ring_of[k]:
-        return k + 1
-    while k > 0 and ring_of[k - 1] == ring_of[k]:
-        k -= 1
-    return k
+@njit(cache=True, nogil=True)
+def _meets(xs, ring_of, a, a2, begin, total):
+    """Whether a side of the ring that starts at `begin` meets a later one that is not its neighbour."""
+    west, east = min(xs[a, 0], xs[a2, 0]), max(xs[a, 0], xs[a2, 0])
+    north, south = min(xs[a, 1], xs[a2, 1]), max(xs[a, 1], xs[a2, 1])
+    start = begin
+    for b in range(a + 1, total):
+        if ring_of[b] != ring_of[start]:
+            start = b
+        b2 = b + 1 if b + 1 < total and ring_of[b + 1] == ring_of[b] else start
+        if b == a2 or b2 == a:
+            continue
+        px, qx, py, qy = xs[b, 0], xs[b2, 0], xs[b, 1], xs[b2, 1]
+        if max(px, qx) < west or min(px, qx) > east or max(py, qy) < north or min(py, qy) > south:
+            continue
+        if _touch(xs, a, a2, b, b2):
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _turns_back(xs, begin, end):
+    """Whether a side runs back along the one before it."""
+    px, py = xs[begin, 0] - xs[end - 1, 0], xs[begin, 1] - xs[end - 1, 1]
+    for k in range(begin, end):
+        j = k + 1 if k + 1 < end else begin
+        qx, qy = xs[j, 0] - xs[k, 0], xs[j, 1] - xs[k, 1]
+        if px * qx + py * qy < 0 and px * qy - py * qx == 0:
+            return True
+        px, py = qx, qy
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _convex(xs, total):
+    """Whether a ring always turns the same way, and once around: then no side meets another."""
+    least, most = np.int64(0), np.int64(0)
+    turns, heading = 0, np.int64(0)
+    px, py = xs[0, 0] - xs[total - 1, 0], xs[0, 1] - xs[total - 1, 1]
+    for k in range(total):
+        j = k + 1 if k + 1 < total else 0
+        qx, qy = xs[j, 0] - xs[k, 0], xs[j, 1] - xs[k, 1]
+        cross = px * qy - py * qx
+        least, most = min(least, cross), max(most, cross)
+        if least < 0 < most:
+            return False
+        # it goes east once and west once
+        if qx * heading < 0:
+            turns += 1
+        if qx:
+            heading = qx
+        px, py = qx, qy
+    return least != most and turns <= 2
 
 
 @njit(cache=True, nogil=True)
 def _touch(xs, a, b, c, d):
-    """Whether two sides have a point in common."""
+    """Whether two sides whose boxes meet have a point in common."""
     ax, ay, bx, by = xs[a, 0], xs[a, 1], xs[b, 0], xs[b, 1]
     cx, cy, dx, dy = xs[c, 0], xs[c, 1], xs[d, 0], xs[d, 1]
-    if max(ax, bx) < min(cx, dx) or max(cx, dx) < min(ax, bx) or max(ay, by) < min(cy, dy) or max(cy, dy) < min(ay, by):
-        return False
     one = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     two = (bx - ax) * (dy - ay) - (by - ay) * (dx - ax)
     if (one > 0 and two > 0) or (one < 0 and two < 0):
@@ -281,48 +330,83 @@ def _touch(xs, a, b, c, d):
 
 
 @njit(cache=True, nogil=True)
-def _clipped(xs, total, frame, work):
-    """Cut a ring at the frame, side by side; returns the number of corners in `work`, -1 if it falls into pieces."""
+def _clipped(xs, total, frame, work, ring_of):
+    """Cut a ring at the frame, side by side.
+
+    Returns the number of corners in `work`, with their rings in `ring_of`: one ring, or two where one side cuts the
+    shape into two pieces; -1 if it falls into more, or another side cuts the pieces.
+    """
     half = len(work) // 2
     source, target = work[:half], work[half:]
-    for k in range(total):
-        source[k, 0], source[k, 1] = xs[k, 0], xs[k, 1]
-    count = total
+    place, value = np.empty(4, np.int64), np.empty(4, np.int64)
+    count = _kept(xs, 0, total, source, 0, 0, ring_of, 0)
+    pieces = 1
     for side in range(4):
         axis = side % 2
+        other = 1 - axis
         limit = frame[side]
-        upper = side >= 2
         crossings = 0
         out = 0
         for k in range(count):
             j = k + 1 if k + 1 < count else 0
             p, q = source[k, axis], source[j, axis]
-            p_in, q_in = (p <= limit, q <= limit) if upper else (p >= limit, q >= limit)
+            p_in, q_in = (p <= limit, q <= limit) if side >= 2 else (p >= limit, q >= limit)
             if p_in:
                 target[out, 0], target[out, 1] = source[k, 0], source[k, 1]
                 out += 1
             if p_in != q_in:
-                crossings += 1
-                other = 1 - axis
+                if crossings == 4 or pieces > 1:
+                    return -1
                 share = (limit - p) / (q - p)
-                value = np.int64(np.rint(source[k, other] + share * (source[j, other] - source[k, other])))
-                target[out, axis] = limit
-                target[out, other] = value
+                place[crossings] = out
+                value[crossings] = np.int64(np.rint(source[k, other] + share * (source[j, other] - source[k, other])))
+                target[out, axis], target[out, other] = limit, value[crossings]
+                crossings += 1
                 out += 1
-            if crossings > 2 or out + 2 > half:
+            if out + 2 > half:
                 return -1
+        if out == 0:
+            return 0
+        if crossings == 0:
+            continue
+        begin, end = out, out
+        if crossings == 4:
+            # the run from one crossing to the next that lies within is a piece if both are neighbours on the frame
+            one = 0 if place[0] == 0 else 1
+            sides = np.sort(value)
+            if sides[1] == sides[2]:
+                return -1
+            if (value[one] < sides[2]) == (value[one + 1] < sides[2]):
+                begin, end = place[one], place[one + 1] + 1
+                pieces = 2
         # rounding may have put corners onto each other
-        count = 0
-        for k in range(out):
-            if count and source[count - 1, 0] == target[k, 0] and source[count - 1, 1] == target[k, 1]:
-                continue
-            source[count, 0], source[count, 1] = target[k, 0], target[k, 1]
-            count += 1
-        while count > 1 and source[0, 0] == source[count - 1, 0] and source[0, 1] == source[count - 1, 1]:
-            count -= 1
-        if count < 3:
+        first = _kept(target, 0, begin, source, 0, 0, ring_of, 0)
+        first = _closed(source, 0, _kept(target, end, out, source, first, 0, ring_of, 0))
+        count = _closed(source, first, _kept(target, begin, end, source, first, first, ring_of, 1))
+        if count == 0:
             return 0
     return count
+
+
+@njit(cache=True, nogil=True)
+def _kept(corners, begin, end, target, count, first, ring_of, ring):
+    """Append corners to the ring that begins at `first`, without doubles; returns the end."""
+    for k in range(begin, end):
+        if count > first and target[count - 1, 0] == corners[k, 0] and target[count - 1, 1] == corners[k, 1]:
+            continue
+        target[count, 0], target[count, 1] = corners[k, 0], corners[k, 1]
+        ring_of[count] = ring
+        count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _closed(corners, first, count):
+    """End of a ring without its first corner again; where it begins, if nothing is left of it."""
+    x, y = corners[first, 0], corners[first, 1]
+    while count - first > 1 and corners[count - 1, 0] == x and corners[count - 1, 1] == y:
+        count -= 1
+    return first if count - first < 3 or _area(corners, first, count) == 0 else count
 
 
 @njit(cache=True, nogil=True)
@@ -337,8 +421,14 @@ def _put(buffer, at, number):
 
 @njit(cache=True, nogil=True)
 def _size(number):
-    n = 1
-    while number > 127:
+    # most are small
+    if number < 1 << 7:
+        return 1
+    if number < 1 << 14:
+        return 2
+    n = 3
+    number >>= 21
+    while number:
         number >>= 7
         n += 1
     return n

@@ -58,8 +58,8 @@ class Texts:
     @classmethod
     def load(cls, folder: Path) -> Texts:
         """Map the files of `save`."""
-        offsets = np.load(folder / "text_offsets.npy", mmap_mode="r")
-        blob = np.memmap(folder / "texts.bin", np.uint8, "r") if offsets[-1] else np.empty(0, np.uint8)
+        offsets = np.asarray(np.load(folder / "text_offsets.npy", mmap_mode="r"))
+        blob = np.asarray(np.memmap(folder / "texts.bin", np.uint8, "r")) if offsets[-1] else np.empty(0, np.uint8)
         return cls(blob, offsets)
 
     def runs(self, index: IntArray) -> NDArray[np.int64]:

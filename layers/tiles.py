@@ -69,7 +69,8 @@ def tile(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet = WEB_MERCATOR
     shift = 20 - z
     origin = np.array([x << (32 - z), y << (32 - z)], np.int64)
     frame = np.array([-BUFFER, -BUFFER, mvt.EXTENT + BUFFER, mvt.EXTENT + BUFFER], np.int64)
-    index = rows.astype(np.int64)
+    # in the order of the layer: features are written so, and lie beside each other
+    index = np.sort(rows).astype(np.int64)
     words, ends, kinds = _room(shapes, index)
     offsets = (shapes.rings, shapes.parts, shapes.rows)
     used = commands(index, world, offsets, shapes.part_kinds, origin, shift, frame, words, ends, kinds)
@@ -84,10 +85,9 @@ def tile(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet = WEB_MERCATOR
     kept = np.flatnonzero(kinds != ELSEWHERE)
     if kept.size == 0:
         return b""
-    order = kept[np.argsort(index[kept], kind="stable")]
     attributes = layer.remembered("tile attributes", lambda: mvt.Attributes.of(layer))
     tags, encoded = attributes.encoded(index)
-    return mvt.tile_layer(layer.id, order, index, kinds, (starts, stops, words), (attributes.keys, tags, encoded))
+    return mvt.tile_layer(layer.id, kept, index, kinds, (starts, stops, words), (attributes.keys, tags, encoded))
 
 
 def tilejson(layer: Layer, url: str) -> dict[str, Any]:
@@ -156,10 +156,9 @@ def _world(drawn: Drawn, tms: TileMatrixSet) -> NDArray[np.uint32]:
 
 def _room(shapes: Shapes, index: IntArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
     """Room for the commands of rows, for where each ends, and for their kinds."""
-    first, last = shapes.rows[index], shapes.rows[index + 1]
-    points = int((shapes.rings[shapes.parts[last]] - shapes.rings[shapes.parts[first]]).sum())
-    rings = int((shapes.parts[last] - shapes.parts[first]).sum())
-    words = np.empty(2 * points + 4 * rings + 32 * len(index) + 64, np.int64)
+    from geo.tile_kernels import room  # noqa: PLC0415 - slow to import
+
+    words = np.empty(room(index, shapes.rings, shapes.parts, shapes.rows), np.int64)
     return words, np.zeros(len(index) + 1, np.int64), np.empty(len(index), np.uint8)
 
 

@@ -105,8 +105,9 @@ def test_coordinates_come_in_every_listed_system_in_the_order_of_its_axes(client
         code = 4326 if "CRS84" in uri else int(uri.rsplit("/", 1)[1])
         west, south, east, north = own.iloc[:1].to_crs(code).total_bounds
         along, up = (y, x) if uri.endswith("/4326") else (x, y)
-        assert west - 1e-6 <= along <= east + 1e-6, uri
-        assert south - 1e-6 <= up <= north + 1e-6, uri
+        slack = 1e-6 if code == 4326 else 1e-3
+        assert west - slack <= along <= east + slack, uri
+        assert south - slack <= up <= north + slack, uri
 
 
 def test_a_box_in_another_system_gives_the_same_features(client: TestClient, home: Path) -> None:
@@ -203,7 +204,7 @@ def test_features_are_rfc_7946(client: TestClient) -> None:
         ("/collections?bbox=0,0,1,1", 400, "query parameter 'bbox': is unknown"),
         ("/map?a=1", 400, "Known here: none"),
         ("/collections/ruhr.stock/tiles/WebMercatorQuad/3/9/1", 404, "outside the tile matrix set"),
-        ("/collections/ruhr.stock/tiles/WebMercatorQuad/a/9/1", 400, "valid integer"),
+        ("/collections/ruhr.stock/tiles/WebMercatorQuad/a/9/1", 404, "outside the tile matrix set"),
         ("/nowhere", 404, "Not Found"),
         ("/static/../api/settings.py", 404, ""),
         ("/static/vendor/%2e%2e/%2e%2e/release.py", 404, ""),
@@ -377,5 +378,5 @@ def test_a_new_release_is_served_without_a_restart_and_a_broken_one_is_not(
 def test_the_api_describes_itself(client: TestClient) -> None:
     body = get(client, "/api")
     assert "/places/{key}/impact" in body["paths"]
-    names = {p["name"] for p in body["paths"]["/collections/{collection}/items"]["get"]["parameters"]}
-    assert {"collection", "bbox", "bbox-crs", "crs", "filter", "sortby", "properties", "limit", "after", "f"} <= names
+    names = {p["name"] for p in body["paths"]["/collections/{collectionId}/items"]["get"]["parameters"]}
+    assert {"collectionId", "bbox", "bbox-crs", "crs", "filter", "sortby", "properties", "limit", "after", "f"} <= names

@@ -10,6 +10,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from api.bench import (
     moran,
     nearest,
     scenario,
+    serve,
     shares,
     siting,
     synthetic,
@@ -40,6 +42,7 @@ WORK: dict[str, Callable[[int, Path], Iterator[Case | dict[str, Any]]]] = {
     "scenario": scenario.cases,
     "scenario-shares": shares.cases,
     "impact-http": impact_http.rows,
+    "serve": serve.rows,
     "concentration": concentration.cases,
     "moran": moran.cases,
     "access": access.cases,
@@ -68,7 +71,7 @@ LIBRARIES = (
 )
 
 
-def run(ids: list[str], *, large: bool, repeats: int = 5) -> dict[str, Any]:
+def run(ids: list[str], *, large: bool, repeats: int = 5, served: serve.Options | None = None) -> dict[str, Any]:
     """Measure and compare.
 
     Parameters
@@ -79,6 +82,8 @@ def run(ids: list[str], *, large: bool, repeats: int = 5) -> dict[str, Any]:
         Also 1.6 million sources.
     repeats
         Runs of which the median is taken; a peer slower than 20 s runs once.
+    served
+        How `serve` is measured.
 
     Returns
     -------
@@ -87,10 +92,11 @@ def run(ids: list[str], *, large: bool, repeats: int = 5) -> dict[str, Any]:
     """
     sizes = sorted(synthetic.SIZES)
     rows = []
+    work = WORK | {"serve": partial(serve.rows, options=served)}
     for n in sizes if large else sizes[:1]:
         for name in ids or IDS:
             with tempfile.TemporaryDirectory() as folder:
-                for made in WORK[name](n, Path(folder)):
+                for made in work[name](n, Path(folder)):
                     rows.append(measure(made, repeats) if isinstance(made, Case) else made)
     return {"machine": machine(), "rows": rows}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -20,6 +20,11 @@ def bench(
     ids: Annotated[list[str] | None, typer.Argument(help="Pieces of work; all when omitted.")] = None,
     output: Annotated[Path | None, typer.Option("--json", help="File to write the figures to.")] = None,
     large: Annotated[bool, typer.Option(help="Also with 1.6 million buildings (minutes, 8 GB).")] = False,
+    peers: Annotated[
+        Path | None,
+        typer.Option(envvar="REVIER_BENCH_PEERS", help="serve: environment that tipg and pygeoapi are installed in."),
+    ] = None,
+    soak: Annotated[float, typer.Option(help="serve: minutes of mixed load at the end.", min=0)] = 0.0,
 ) -> None:
     """Measure the kernels against the libraries a user would pick, in the same run."""
     from api import bench as benchmarks  # noqa: PLC0415 - numba and its peers are slow to import
@@ -29,25 +34,19 @@ def bench(
         err.print(f"unknown work {', '.join(unknown)}; there is {', '.join(benchmarks.IDS)}", highlight=False)
         raise typer.Exit(2)
     with err.status("Measuring"):
-        result = benchmarks.run(ids or [], large=large)
+        served = benchmarks.serve.Options(soak_min=soak, venv=peers)
+        result = benchmarks.run(ids or [], large=large, served=served)
     table = Table(
         "work", "n", "ours s", "peer", "peer s", "ratio", "same answer", "extra MB", title=str(result["machine"])
     )
     for row in result["rows"]:
-        goal = row.get("goal_s")
-        theirs = (
-            ("", f"goal {goal:g} s", "met" if row["ours_s"] <= goal else "MISSED")
-            if goal
-            else ("not installed", "", "")
-            if row["peer_s"] is None
-            else (f"{row['peer_s']:.3f}", f"{row['ratio']:.0f} x", "yes" if row["agree"] else "NO")
-        )
+        note = f"\n{row['note']}" if row["id"] == "serve" else ""
         table.add_row(
-            f"{row['id']}: {row['work']}",
+            f"{row['id']}: {row['work']}{note}",
             f"{row['n']:,}",
             f"{row['ours_s']:.4f}",
             row["peer"],
-            *theirs,
+            *_compared(row),
             str(row["peak_mb"]),
         )
     out.print(table)
@@ -55,3 +54,15 @@ def bench(
         output.write_text(json.dumps(result, indent=1), encoding="utf-8")
     if any(row["agree"] is False for row in result["rows"]):
         raise typer.Exit(1)
+
+
+def _compared(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Time of the peer, ratio or goal, and whether the answers are the same or the goal is met."""
+    if "goal_s" in row:
+        return "", f"goal {row['goal_s']:g} s", "met" if row["ours_s"] <= row["goal_s"] else "MISSED"
+    goal = f"goal {row['goal']}" if row.get("goal") else ""
+    met = ("met" if row["is_met"] else "MISSED") if goal else ""
+    if row["peer_s"] is None:
+        return ("", goal, met) if goal and not row["peer"] else ("not installed", goal, "")
+    same = {True: "yes", False: "NO", None: "not compared"}[row["agree"]]
+    return f"{row['peer_s']:.4f}", f"{row['ratio']:.1f} x {goal}".strip(), f"{same} {met}".strip()

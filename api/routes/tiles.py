@@ -1,4 +1,4 @@
-"""Vector tiles of every collection. `api.middleware.tiles` answers most of these requests; what it hands on ends here."""
+"""Vector tiles of every collection; `api.middleware.tiles` answers most of these requests, what it hands on ends here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter(tags=["Tiles"])
         204: {"description": "Nothing there"},
     },
 )
-def tile(  # noqa: PLR0913, PLR0917 - a tile has three coordinates
+def tile(
     collection: Annotated[str, Path(alias="collectionId")],
     tms: Annotated[str, Path(alias="tileMatrixSetId")],
     matrix: Annotated[str, Path(alias="tileMatrix", description="Zoom.")],
