@@ -22,8 +22,8 @@ def commands(index, coords, offsets, part_kinds, origin, shift, frame, words, en
     """Write the commands of the rows at `index` into `words`.
 
     Row i of the result ends at ``ends[i + 1]`` and is of kind ``kinds[i]``: 0 for one that is left to shapely, 4 for
-    one that the frame does not meet. `origin` is the tile's corner, a unit of the tile is 2^shift of the world's; `frame`
-    is west, north, east, south in units of the tile.
+    one that the frame does not meet. `origin` is the tile's corner, a unit of the tile is 2^shift of the world's;
+    `frame` is west, north, east, south in units of the tile.
     """
     xs = np.empty((MOST_POINTS + 16, 2), np.int64)
     work = np.empty((2 * MOST_POINTS + 32, 2), np.int64)

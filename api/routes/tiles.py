@@ -1,4 +1,4 @@
-"""Vector tiles of every collection; `api.middleware.tiles` answers most of these requests, what it hands on ends here."""
+"""Vector tiles of every collection; `api.middleware.tiles` answers most requests for them, the rest ends here."""
 
 from __future__ import annotations
 
