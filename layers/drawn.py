@@ -41,7 +41,8 @@ class Drawn:
         shapes, tree = self.shapes, self.tree
         arrays: tuple[NDArray[Any], ...]
         arrays = (shapes.coords, shapes.rings, shapes.parts, shapes.rows, shapes.part_kinds, self.lonlat, self.world)
-        for name, array in zip(_FILES, (*arrays, tree.order, tree.boxes, tree.levels), strict=True):
+        arrays += (tree.order, tree.boxes, tree.levels)
+        for name, array in zip(_FILES, arrays, strict=True):
             np.save(folder / f"{name}.npy", array)
         if shapes.heights is not None:
             np.save(folder / "heights.npy", shapes.heights)
