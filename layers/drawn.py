@@ -39,9 +39,8 @@ class Drawn:
     def save(self, folder: Path) -> None:
         """Write all columns as files that `load` maps; the CRS is the caller's to keep."""
         shapes, tree = self.shapes, self.tree
-        arrays: tuple[NDArray[Any], ...]
-        arrays = (shapes.coords, shapes.rings, shapes.parts, shapes.rows, shapes.part_kinds, self.lonlat, self.world)
-        arrays += (tree.order, tree.boxes, tree.levels)
+        arrays: list[NDArray[Any]] = [shapes.coords, shapes.rings, shapes.parts, shapes.rows, shapes.part_kinds]
+        arrays += [self.lonlat, self.world, tree.order, tree.boxes, tree.levels]
         for name, array in zip(_FILES, arrays, strict=True):
             np.save(folder / f"{name}.npy", array)
         if shapes.heights is not None:

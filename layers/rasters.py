@@ -49,7 +49,10 @@ WEIGHTS = {
     "social_index": "people",
     "low_income_share": "people",
 }
-SHOWN_FIRST = ("t_co2e_households_per_head", "t_co2e_saved_2045")
+SHOWN_FIRST = (
+    *("bill_saving_eur_a_per_head", "t_co2e_households_per_head", "t_co2e_saved_2045"),
+    *("night_anomaly_k", "green_m2_per_head", "low_income_probability"),
+)
 MAX_ZOOM = 18
 TILE_PX = 256
 MESH = 9
