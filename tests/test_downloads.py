@@ -108,7 +108,9 @@ def release(tmp_path: Path) -> Catalogue:
     folder.mkdir()
     (folder / "manifest.json").write_text("{}")
     manifest = {"sources": [{"source_id": "own", "attribution": "© Ämter", "licence": "dl-de/by-2-0"}]}
-    stand_in = SimpleNamespace(release=SimpleNamespace(manifest=manifest, folder=folder), raster=lambda *_: None)
+    sources = {one["source_id"]: one for one in cast("list[dict[str, str]]", manifest["sources"])}
+    made = SimpleNamespace(manifest=manifest, folder=folder)
+    stand_in = SimpleNamespace(release=made, sources=sources, raster=lambda *_: None)
     return cast("Catalogue", stand_in)
 
 
@@ -417,7 +419,9 @@ from types import SimpleNamespace
 folder = Path({folder!r})
 (folder / "manifest.json").write_text("{{}}")
 manifest = {{"sources": [{{"source_id": "own", "attribution": "a", "licence": "b"}}]}}
-release = SimpleNamespace(release=SimpleNamespace(manifest=manifest, folder=folder), raster=lambda *_: None)
+sources = {{one["source_id"]: one for one in manifest["sources"]}}
+made = SimpleNamespace(manifest=manifest, folder=folder)
+release = SimpleNamespace(release=made, sources=sources, raster=lambda *_: None)
 n = 5_000
 table = t.pa.table({{"select": [f"name {{i * 7919}}" for i in range(n)]}})
 layer = t.layer_of(tuple(t.shapely.points(t.np.arange(n) % 997 + 4e5, t.np.arange(n) / 9 + 5.7e6)), t.UTM, table)
