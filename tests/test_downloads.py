@@ -108,7 +108,7 @@ def release(tmp_path: Path) -> Catalogue:
     folder.mkdir()
     (folder / "manifest.json").write_text("{}")
     manifest = {"sources": [{"source_id": "own", "attribution": "© Ämter", "licence": "dl-de/by-2-0"}]}
-    sources = {one["source_id"]: one for one in cast("list[dict[str, str]]", manifest["sources"])}
+    sources = {one["source_id"]: one for one in manifest["sources"]}
     made = SimpleNamespace(manifest=manifest, folder=folder)
     stand_in = SimpleNamespace(release=made, sources=sources, raster=lambda *_: None)
     return cast("Catalogue", stand_in)
