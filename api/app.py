@@ -25,6 +25,7 @@ from api.middleware.headers import CSP, Headers
 from api.middleware.limits import Limits
 from api.middleware.log import RequestLog, errors_to_stderr, writer
 from api.middleware.metrics import Measured, Metrics
+from api.middleware.pages import Pages
 from api.middleware.tiles import Tiles
 from api.routes import (
     collections,
@@ -75,9 +76,10 @@ class Service(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Put the parts together, the outermost last."""
         settings: Settings = self.state.served.settings
-        app: ASGIApp = Tiles(super().build_middleware_stack(), self.state.served)
+        app: ASGIApp = Pages(super().build_middleware_stack(), self.state.served, self.state.addresses)
         app = Compression(app)
         app = Head(app)
+        app = Tiles(app, self.state.served)
         app = Gate(app, self.state.access)
         app = Limits(app, settings)
         app = Headers(app, settings)

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api.access import Role
 from api.addresses import Addresses
 from api.errors import NotModifiedError, QueryError, SignInError
-from api.middleware.visit import visit_of
+from api.middleware.visit import Scope, visit_of
 from api.serving import Served
 from geo.errors import Problem
 from layers.catalogue import Catalogue
@@ -117,13 +117,16 @@ def etag(request: Request, html: bool) -> str:  # noqa: FBT001 - as FastAPI call
     NotModifiedError
         The client has it already.
     """
-    release = catalogue(request).version
-    text = f"{release} {role(request)} {base_url(request)} {request.scope['path']} {html} "
-    made = hashlib.sha256(text.encode("utf-8", "surrogatepass") + request.scope["query_string"])
-    tag = f'"{made.hexdigest()[:24]}"'
+    tag = tag_of(catalogue(request).version, role(request), base_url(request), request.scope, html=html)
     if holds(request.headers.getlist("if-none-match"), tag):
         raise NotModifiedError(tag)
     return tag
+
+
+def tag_of(version: str, role: Role, base: str, scope: Scope, *, html: bool) -> str:
+    """Strong ETag of what a request asks of one version of the release."""
+    text = f"{version} {role} {base} {scope['path']} {html} ".encode("utf-8", "surrogatepass")
+    return f'"{hashlib.sha256(text + scope["query_string"]).hexdigest()[:24]}"'
 
 
 def holds(given: list[str], tag: str) -> bool:

@@ -140,7 +140,12 @@ def allowed(app: FastAPI, scope: Scope) -> list[str]:
 
 async def _not_modified(_request: Request, error: Exception) -> Response:
     assert isinstance(error, NotModifiedError)  # noqa: S101 - registered for it
-    return Response(status_code=304, headers={"ETag": error.etag, "Cache-Control": "no-cache", "Vary": "Accept"})
+    return not_modified(error.etag)
+
+
+def not_modified(etag: str) -> Response:
+    """Tell a client that it has the answer."""
+    return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"})
 
 
 async def _unexpected(_request: Request, error: Exception) -> Response:

@@ -6,26 +6,29 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 POINT, LINE, POLYGON = 1, 2, 3
 NO_HEIGHT = -(2**62)
 
 
-def _text(words: str) -> NDArray[np.uint8]:
-    return np.frombuffer(words.encode(), np.uint8)
-
-
-_FEATURE = _text('{"type":"Feature","id":')
-_GEOMETRY = _text(',"geometry":')
-_PROPERTIES = _text(',"properties":')
-_NULL = _text("null")
-_NAMES = (_text("Point"), _text("LineString"), _text("Polygon"))
-_TYPE = _text('{"type":"')
-_MULTI = _text("Multi")
-_COORDINATES = _text('","coordinates":')
-_COLLECTION = _text('{"type":"GeometryCollection","geometries":[')
-TEN, NONE = np.uint64(10), np.uint64(0)
+_FEATURE, _GEOMETRY, _PROPERTIES, _NULL, _COLLECTION, _HEADS = 0, 1, 2, 3, 4, 5
+_TEXTS = [
+    b'{"type":"Feature","id":',
+    b',"geometry":',
+    b',"properties":',
+    b"null",
+    b'{"type":"GeometryCollection","geometries":[',
+    # of each kind one and many, from `_HEADS` on
+    *(
+        b'{"type":"%b%b","coordinates":' % (many, name)
+        for name in (b"Point", b"LineString", b"Polygon")
+        for many in (b"", b"Multi")
+    ),
+]
+_STARTS = np.cumsum([0, *map(len, _TEXTS)])
+_WORDS = np.frombuffer(b"".join(_TEXTS), np.uint8)
+TEN, HUNDRED, NONE = np.uint64(10), np.uint64(100), np.uint64(0)
+POWERS = 10 ** np.arange(20, dtype=np.uint64)
 COMMA, OPEN, CLOSE, MINUS, DOT, ZERO, END = 44, 91, 93, 45, 46, 48, 125
 
 
@@ -46,33 +49,38 @@ def write(buffer, at, ids, index, coords, heights, offsets, part_kinds, decimals
 
     `offsets` are those of rings, parts and rows; the properties of feature i are ``texts[runs[i, 0]:runs[i, 1]]``.
     `swap` puts y before x.
+
+    Arrays that are handed to another function are counted: for a single point that takes longer than to write it. So
+    all functions below become part of this one.
     """
+    rings, parts, rows = offsets
     for i in range(len(index)):
         if i:
             buffer[at] = COMMA
             at += 1
-        row = index[i]
-        at = _put(buffer, at, _FEATURE)
+        at = _say(buffer, at, _FEATURE)
         at = _number(buffer, at, ids[i], 0)
-        at = _put(buffer, at, _GEOMETRY)
-        at = _geometry(buffer, at, row, coords, heights, offsets, part_kinds, decimals, swap)
-        at = _put(buffer, at, _PROPERTIES)
-        length = runs[i, 1] - runs[i, 0]
-        buffer[at : at + length] = texts[runs[i, 0] : runs[i, 1]]
-        at += length
+        at = _say(buffer, at, _GEOMETRY)
+        row = index[i]
+        at = _geometry(buffer, at, rows[row], rows[row + 1], coords, heights, rings, parts, part_kinds, decimals, swap)
+        at = _say(buffer, at, _PROPERTIES)
+        for k in range(runs[i, 0], runs[i, 1]):
+            buffer[at] = texts[k]
+            at += 1
         buffer[at] = END
         at += 1
     return at
 
 
-@njit(cache=True, nogil=True)
-def _put(buffer, at, text):
-    for k in range(len(text)):
-        buffer[at + k] = text[k]
-    return at + len(text)
+@njit(cache=True, nogil=True, inline="always")
+def _say(buffer, at, text):
+    for k in range(_STARTS[text], _STARTS[text + 1]):
+        buffer[at] = _WORDS[k]
+        at += 1
+    return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _number(buffer, at, value, decimals):
     """Write a whole number with a decimal point before its last `decimals` digits, without trailing zeros."""
     if value < 0:
@@ -80,128 +88,104 @@ def _number(buffer, at, value, decimals):
         at += 1
         value = -value
     # unsigned numbers divide several times faster than Python's floor division of signed ones
-    rest = np.uint64(value)
-    places = decimals
-    while places and rest % TEN == NONE:
-        rest //= TEN
-        places -= 1
-    n = places + 1 if places else 1
-    left = rest
-    for _ in range(places):
-        left //= TEN
-    left //= TEN
-    while left:
-        n += 1
-        left //= TEN
-    end = at + n + (1 if places else 0)
-    position = end - 1
-    for _ in range(places):
-        buffer[position] = ZERO + np.uint8(rest % TEN)
-        rest //= TEN
-        position -= 1
-    if places:
-        buffer[position] = DOT
-        position -= 1
-    while position >= at:
-        buffer[position] = ZERO + np.uint8(rest % TEN)
-        rest //= TEN
-        position -= 1
+    unit = POWERS[decimals]
+    whole = np.uint64(value) // unit
+    rest = np.uint64(value) - whole * unit
+    end = at + 1
+    while end - at < len(POWERS) and whole >= POWERS[end - at]:
+        end += 1
+    _digits(buffer, at, end, whole)
+    if rest == NONE:
+        return end
+    buffer[end] = DOT
+    at, end = end + 1, end + 1 + decimals
+    _digits(buffer, at, end, rest)
+    while buffer[end - 1] == ZERO:
+        end -= 1
     return end
 
 
-@njit(cache=True, nogil=True)
-def _position(buffer, at, i, coords, heights, decimals, swap):
-    buffer[at] = OPEN
-    at = _number(buffer, at + 1, np.int64(coords[i, 1 if swap else 0]), decimals)
-    buffer[at] = COMMA
-    at = _number(buffer, at + 1, np.int64(coords[i, 0 if swap else 1]), decimals)
-    if len(heights) and heights[i] != NO_HEIGHT:
-        buffer[at] = COMMA
-        at = _number(buffer, at + 1, heights[i], 3)
-    buffer[at] = CLOSE
-    return at + 1
+@njit(cache=True, nogil=True, inline="always")
+def _digits(buffer, start, end, number):
+    """Write the last digits of a number, two for each division."""
+    while end - start > 1:
+        left = number // HUNDRED
+        pair = np.int64(number - left * HUNDRED)
+        tens = (pair * 103) >> 10
+        end -= 2
+        buffer[end], buffer[end + 1] = ZERO + tens, ZERO + pair - 10 * tens
+        number = left
+    if end > start:
+        buffer[start] = ZERO + np.int64(number % TEN)
 
 
-@njit(cache=True, nogil=True)
-def _line(buffer, at, start, end, coords, heights, decimals, swap):
-    buffer[at] = OPEN
-    at += 1
-    for i in range(start, end):
-        if i > start:
-            buffer[at] = COMMA
-            at += 1
-        at = _position(buffer, at, i, coords, heights, decimals, swap)
-    buffer[at] = CLOSE
-    return at + 1
-
-
-@njit(cache=True, nogil=True)
-def _part(buffer, at, part, coords, heights, offsets, part_kinds, decimals, swap):
-    rings, parts, _ = offsets
-    kind, first = part_kinds[part], parts[part]
-    if kind == POINT:
-        return _position(buffer, at, rings[first], coords, heights, decimals, swap)
-    if kind == LINE:
-        return _line(buffer, at, rings[first], rings[first + 1], coords, heights, decimals, swap)
-    buffer[at] = OPEN
-    at += 1
-    for ring in range(first, parts[part + 1]):
-        if ring > first:
-            buffer[at] = COMMA
-            at += 1
-        at = _line(buffer, at, rings[ring], rings[ring + 1], coords, heights, decimals, swap)
-    buffer[at] = CLOSE
-    return at + 1
-
-
-@njit(cache=True, nogil=True)
-def _head(buffer, at, kind, many):
-    at = _put(buffer, at, _TYPE)
-    if many:
-        at = _put(buffer, at, _MULTI)
-    if kind == POINT:
-        at = _put(buffer, at, _NAMES[0])
-    elif kind == LINE:
-        at = _put(buffer, at, _NAMES[1])
-    else:
-        at = _put(buffer, at, _NAMES[2])
-    return _put(buffer, at, _COORDINATES)
-
-
-@njit(cache=True, nogil=True)
-def _geometry(buffer, at, row, coords, heights, offsets, part_kinds, decimals, swap):
-    rows = offsets[2]
-    first, last = rows[row], rows[row + 1]
-    if first == last:
-        return _put(buffer, at, _NULL)
+@njit(cache=True, nogil=True, inline="always")
+def _geometry(buffer, at, first, last, coords, heights, rings, parts, part_kinds, decimals, swap):
+    """Write the parts of a row as one geometry, or as a collection where they are of several kinds."""
     mixed = False
     for part in range(first + 1, last):
         mixed = mixed or part_kinds[part] != part_kinds[first]
-    if mixed:
-        at = _put(buffer, at, _COLLECTION)
-        for part in range(first, last):
-            if part > first:
-                buffer[at] = COMMA
-                at += 1
-            at = _head(buffer, at, part_kinds[part], many=False)
-            at = _part(buffer, at, part, coords, heights, offsets, part_kinds, decimals, swap)
-            buffer[at] = END
-            at += 1
-        buffer[at] = CLOSE
-        buffer[at + 1] = END
-        return at + 2
-    many = last - first > 1
-    at = _head(buffer, at, part_kinds[first], many)
-    if many:
-        buffer[at] = OPEN
-        at += 1
+    many = last - first > 1 and not mixed
+    if first == last:
+        at = _say(buffer, at, _NULL)
+    elif mixed:
+        at = _say(buffer, at, _COLLECTION)
     for part in range(first, last):
+        kind = part_kinds[part]
         if part > first:
             buffer[at] = COMMA
             at += 1
-        at = _part(buffer, at, part, coords, heights, offsets, part_kinds, decimals, swap)
-    if many:
+        if mixed or part == first:
+            at = _say(buffer, at, _HEADS + 2 * (np.int64(kind) - 1) + many)
+        if many and part == first:
+            buffer[at] = OPEN
+            at += 1
+        at = _part(buffer, at, kind, parts[part], parts[part + 1], coords, heights, rings, decimals, swap)
+        if mixed:
+            buffer[at] = END
+            at += 1
+    if mixed or many:
         buffer[at] = CLOSE
         at += 1
-    buffer[at] = END
-    return at + 1
+    if first < last:
+        buffer[at] = END
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _part(buffer, at, kind, first, last, coords, heights, rings, decimals, swap):
+    """Write one point, line or polygon from its rings."""
+    if kind == POLYGON:
+        buffer[at] = OPEN
+        at += 1
+    for ring in range(first, last):
+        if ring > first:
+            buffer[at] = COMMA
+            at += 1
+        if kind != POINT:
+            buffer[at] = OPEN
+            at += 1
+        for point in range(rings[ring], rings[ring + 1]):
+            if point > rings[ring]:
+                buffer[at] = COMMA
+                at += 1
+            buffer[at] = OPEN
+            for axis in range(3 if len(heights) and heights[point] != NO_HEIGHT else 2):
+                # a bracket or comma stands before each
+                at = _number(
+                    buffer,
+                    at + 1,
+                    heights[point] if axis == 2 else np.int64(coords[point, axis ^ swap]),
+                    3 if axis == 2 else decimals,
+                )
+                buffer[at] = COMMA
+            buffer[at] = CLOSE
+            at += 1
+        if kind != POINT:
+            buffer[at] = CLOSE
+            at += 1
+    if kind == POLYGON:
+        buffer[at] = CLOSE
+        at += 1
+    return at

@@ -14,12 +14,17 @@ from numba import njit
 POINT, LINE, POLYGON = 1, 2, 3
 # longer outlines are left to shapely: whether they cross themselves is looked at pair by pair here
 MOST_POINTS = 64
+# beyond any coordinate
+BEYOND = np.int64(2**62)
+# rows after which a column without two alike is taken for one that has none
+SAMPLE = 64
+MOVE_TO, LINE_TO, CLOSE = 9, 2, 15
 FLOAT, INTEGER, FLAG, DOUBLE = 0, 1, 2, 3
 
 
 @njit(cache=True, nogil=True)
-def commands(index, coords, offsets, part_kinds, origin, shift, frame, words, ends, kinds):
-    """Write the commands of the rows at `index` into `words`.
+def commands(index, coords, offsets, part_kinds, origin, shift, frame, content, ends, kinds):
+    """Write the encoded commands of the rows at `index` into `content`.
 
     Row i of the result ends at ``ends[i + 1]`` and is of kind ``kinds[i]``: 0 for one that is left to shapely, 4 for
     one that the frame does not meet. `origin` is the tile's corner, a unit of the tile is 2^shift of the world's;
@@ -27,54 +32,143 @@ def commands(index, coords, offsets, part_kinds, origin, shift, frame, words, en
     """
     xs = np.empty((MOST_POINTS + 16, 2), np.int64)
     work = np.empty((2 * MOST_POINTS + 32, 2), np.int64)
-    ring_of = np.empty(MOST_POINTS + 16, np.int64)
+    ring_of = np.zeros(MOST_POINTS + 16, np.int64)
     rings, parts, rows = offsets
-    n = 0
+    at = 0
     for i in range(len(index)):
         row = index[i]
         first, last = rows[row], rows[row + 1]
         kind = 0
         for part in range(first, last):
             kind = max(kind, part_kinds[part])
-        before = n
+        before = at
         kinds[i] = 0
         if kind == POINT:
-            n = _points(coords, rings, parts, first, last, origin, shift, frame, words, n)
-            kinds[i] = POINT if n > before else 4
+            at = _points(coords, rings, parts, first, last, origin, shift, frame, content, at)
+            kinds[i] = POINT if at > before else 4
         elif kind == POLYGON and last - first == 1:
-            points = rings[parts[last]] - rings[parts[first]]
+            begin, end = parts[first], parts[last]
+            points = rings[end] - rings[begin]
             if points <= MOST_POINTS:
-                bounds = parts[first], parts[last]
-                n, kinds[i] = _small(coords, rings, bounds, origin, shift, frame, words, n, xs, work, ring_of)
-        ends[i + 1] = n
-    return n
+                total, turn = 0, np.int64(0)
+                if end - begin == 1:
+                    # one ring, as nearly all have, is looked at here: handing arrays on takes longer than the work
+                    total, turn = _ring_within(coords, rings[begin], rings[end] - 1, origin, shift, frame, xs)
+                if turn:
+                    at = _write_ring(xs, 0, total, turn > 0, 0, 0, content, at)
+                    kinds[i] = POLYGON
+                else:
+                    bounds = begin, end
+                    at, kinds[i] = _small(coords, rings, bounds, origin, shift, frame, content, at, xs, work, ring_of)
+        ends[i + 1] = at
+    return at
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ring_within(coords, first, last, origin, shift, frame, xs):
+    """Round a ring into `xs`; returns how many corners it has and its turn, 0 unless it is simple and in the frame."""
+    total = 0
+    # as numbers, or they would be read again for each corner
+    origin_x, origin_y, half = origin[0], origin[1], (np.int64(1) << shift) >> 1
+    west, north, east, south = BEYOND, BEYOND, -BEYOND, -BEYOND
+    px, py = BEYOND, BEYOND
+    for k in range(first, last):
+        x = (np.int64(coords[k, 0]) - origin_x + half) >> shift
+        y = (np.int64(coords[k, 1]) - origin_y + half) >> shift
+        if x == px and y == py:
+            continue
+        xs[total, 0], xs[total, 1] = x, y
+        px, py = x, y
+        total += 1
+        west, east = min(west, x), max(east, x)
+        north, south = min(north, y), max(south, y)
+    if total > 1 and xs[0, 0] == px and xs[0, 1] == py:
+        total -= 1
+    turn = np.int64(0)
+    if total > 2 and west >= frame[0] and east <= frame[2] and north >= frame[1] and south <= frame[3]:
+        turn, is_convex = _turn(xs, total)
+        if turn and not is_convex and _crosses(xs, total):
+            turn = np.int64(0)
+    return total, turn
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _turn(xs, total):
+    """Twice the area of a ring, 0 if it runs back along itself, and whether it turns one way alone, once around."""
+    least, most, area = np.int64(0), np.int64(0), np.int64(0)
+    turns, heading, is_back = 0, np.int64(0), False
+    px, py = xs[0, 0] - xs[total - 1, 0], xs[0, 1] - xs[total - 1, 1]
+    for k in range(total):
+        j = k + 1 if k + 1 < total else 0
+        qx, qy = xs[j, 0] - xs[k, 0], xs[j, 1] - xs[k, 1]
+        area += xs[k, 0] * xs[j, 1] - xs[j, 0] * xs[k, 1]
+        cross = px * qy - py * qx
+        least, most = min(least, cross), max(most, cross)
+        if cross == 0 and px * qx + py * qy < 0:
+            is_back = True
+        # what is convex goes east once and west once
+        if qx * heading < 0:
+            turns += 1
+        if qx:
+            heading = qx
+        px, py = qx, qy
+    if is_back:
+        area = np.int64(0)
+    return area, (least == 0 or most == 0) and turns <= 2
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _crosses(xs, total):
+    """Whether two sides of a ring that are no neighbours have a point in common."""
+    found = False
+    for a in range(total - 2):
+        ax, ay, bx, by = xs[a, 0], xs[a, 1], xs[a + 1, 0], xs[a + 1, 1]
+        west, east = min(ax, bx), max(ax, bx)
+        north, south = min(ay, by), max(ay, by)
+        # the last side of a ring is the first one's neighbour
+        for c in range(a + 2, total if a else total - 1):
+            d = c + 1 if c + 1 < total else 0
+            cx, cy, dx, dy = xs[c, 0], xs[c, 1], xs[d, 0], xs[d, 1]
+            if max(cx, dx) < west or min(cx, dx) > east or max(cy, dy) < north or min(cy, dy) > south:
+                continue
+            found |= _touch(ax, ay, bx, by, cx, cy, dx, dy)
+    return found
 
 
 @njit(cache=True, nogil=True)
 def room(index, rings, parts, rows):
-    """Words that `commands` needs at most."""
-    size = 32 * len(index) + 64
+    """Bytes that `commands` needs at most."""
+    size = 64
     for row in index:
         first, last = parts[rows[row]], parts[rows[row + 1]]
-        size += 2 * (rings[last] - rings[first]) + 4 * (last - first)
+        # two coordinates of at most 5 bytes, three commands of a ring, and what cutting adds
+        size += 10 * (rings[last] - rings[first]) + 16 * (last - first) + 160
     return size
 
 
 @njit(cache=True, nogil=True)
-def trusted(coords, offsets, part_kinds, words, ends):
-    """Write the commands of shapes in units of the tile that shapely has made valid; see `commands`."""
+def trusted(coords, offsets, part_kinds, content, ends):
+    """Write the commands of shapes in whole units of the tile that are valid; see `commands`."""
     rings, parts, rows = offsets
-    n = 0
+    at = 0
     for row in range(len(rows) - 1):
-        cursor_x, cursor_y = np.int64(0), np.int64(0)
+        pen_x, pen_y = np.int64(0), np.int64(0)
         for part in range(rows[row], rows[row + 1]):
             for ring in range(parts[part], parts[part + 1]):
-                outer = ring == parts[part]
-                n, cursor_x, cursor_y = _run(
-                    coords, rings[ring], rings[ring + 1], part_kinds[part], outer, words, n, cursor_x, cursor_y
-                )
-        ends[row + 1] = n
-    return n
+                start, end = rings[ring], rings[ring + 1]
+                forward = True
+                if part_kinds[part] == POLYGON:
+                    end -= 1  # the last point is the first
+                    # y points down: an outer ring is clockwise on the screen, which is a positive area here
+                    forward = (_area(coords, start, end) > 0) == (ring == parts[part])
+                at = _write_line(coords, start, end, forward, pen_x, pen_y, content, at)
+                if part_kinds[part] == POLYGON:
+                    content[at] = CLOSE
+                    at += 1
+                pen = end - 1 if forward else start
+                pen_x, pen_y = coords[pen, 0], coords[pen, 1]
+        ends[row + 1] = at
+    return at
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -82,78 +176,66 @@ def _zigzag(value):
     return (value << 1) ^ (value >> 63)
 
 
-@njit(cache=True, nogil=True)
-def _run(coords, start, end, kind, outer, words, n, cursor_x, cursor_y):
-    """Write one point, line or ring, turned as it must be; returns the end and where the pen is."""
-    if kind == POINT:
-        words[n] = 9
-        words[n + 1] = _zigzag(coords[start, 0] - cursor_x)
-        words[n + 2] = _zigzag(coords[start, 1] - cursor_y)
-        return n + 3, coords[start, 0], coords[start, 1]
-    count = end - start
-    forward = True
-    if kind == POLYGON:
-        count -= 1  # the last point is the first
-        area = np.int64(0)
-        for k in range(start, end - 1):
-            area += coords[k, 0] * coords[k + 1, 1] - coords[k + 1, 0] * coords[k, 1]
-        # y points down: an outer ring is clockwise on the screen, which is a positive area here
-        forward = (area > 0) == outer
-    for k in range(count):
-        j = start + k if forward else start + count - 1 - k
-        if k == 0:
-            words[n] = 9  # MoveTo, once
-            n += 1
-        elif k == 1:
-            words[n] = ((count - 1) << 3) | 2  # LineTo, for all others
-            n += 1
-        words[n] = _zigzag(coords[j, 0] - cursor_x)
-        words[n + 1] = _zigzag(coords[j, 1] - cursor_y)
-        n += 2
-        cursor_x, cursor_y = coords[j, 0], coords[j, 1]
-    if kind == POLYGON:
-        words[n] = 15  # ClosePath
-        n += 1
-    return n, cursor_x, cursor_y
+@njit(cache=True, nogil=True, inline="always")
+def _write_line(corners, start, end, forward, x, y, content, at):
+    """Write corners as one MoveTo and one LineTo, with the pen at `x` and `y`; returns the end."""
+    step = 1 if forward else -1
+    j = start if forward else end - 1
+    content[at] = MOVE_TO
+    at = _put(content, at + 1, _zigzag(corners[j, 0] - x))
+    at = _put(content, at, _zigzag(corners[j, 1] - y))
+    x, y = corners[j, 0], corners[j, 1]
+    if end - start > 1:
+        at = _put(content, at, ((end - start - 1) << 3) | LINE_TO)
+    for _ in range(end - start - 1):
+        j += step
+        at = _put(content, at, _zigzag(corners[j, 0] - x))
+        at = _put(content, at, _zigzag(corners[j, 1] - y))
+        x, y = corners[j, 0], corners[j, 1]
+    return at
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _write_ring(corners, start, end, forward, x, y, content, at):
+    at = _write_line(corners, start, end, forward, x, y, content, at)
+    content[at] = CLOSE
+    return at + 1
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _rounded(value, corner, shift):
     """Nearest whole unit of the tile."""
-    away = np.int64(value) - corner
-    if shift == 0:
-        return away
-    return (away + (np.int64(1) << (shift - 1))) >> shift
+    return (np.int64(value) - corner + ((np.int64(1) << shift) >> 1)) >> shift
 
 
 @njit(cache=True, nogil=True)
-def _points(coords, rings, parts, first, last, origin, shift, frame, words, n):
+def _points(coords, rings, parts, first, last, origin, shift, frame, content, at):
     """Write all points of a row that lie in the frame, as one command."""
-    head = n
-    n += 1
     count = 0
-    cursor_x, cursor_y = np.int64(0), np.int64(0)
     for part in range(first, last):
-        at = rings[parts[part]]
-        x, y = _rounded(coords[at, 0], origin[0], shift), _rounded(coords[at, 1], origin[1], shift)
-        if frame[0] <= x <= frame[2] and frame[1] <= y <= frame[3]:
-            words[n] = _zigzag(x - cursor_x)
-            words[n + 1] = _zigzag(y - cursor_y)
-            n += 2
-            cursor_x, cursor_y = x, y
-            count += 1
+        k = rings[parts[part]]
+        x, y = _rounded(coords[k, 0], origin[0], shift), _rounded(coords[k, 1], origin[1], shift)
+        count += frame[0] <= x <= frame[2] and frame[1] <= y <= frame[3]
     if count == 0:
-        return head
-    words[head] = (count << 3) | 1
-    return n
+        return at
+    at = _put(content, at, (np.int64(count) << 3) | 1)
+    pen_x, pen_y = np.int64(0), np.int64(0)
+    for part in range(first, last):
+        k = rings[parts[part]]
+        x, y = _rounded(coords[k, 0], origin[0], shift), _rounded(coords[k, 1], origin[1], shift)
+        if frame[0] <= x <= frame[2] and frame[1] <= y <= frame[3]:
+            at = _put(content, at, _zigzag(x - pen_x))
+            at = _put(content, at, _zigzag(y - pen_y))
+            pen_x, pen_y = x, y
+    return at
 
 
 @njit(cache=True, nogil=True)
-def _small(coords, rings, bounds, origin, shift, frame, words, n, xs, work, ring_of):
+def _small(coords, rings, bounds, origin, shift, frame, content, at, xs, work, ring_of):
     """Write one small polygon; returns the end and its kind, 0 if shapely must look at it, 4 if it is not here."""
     first, last = bounds
     total = 0
-    west, north, east, south = np.int64(2**62), np.int64(2**62), -np.int64(2**62), -np.int64(2**62)
+    west, north, east, south = BEYOND, BEYOND, -BEYOND, -BEYOND
     kept_rings = 0
     for ring in range(first, last):
         begin = total
@@ -172,36 +254,43 @@ def _small(coords, rings, bounds, origin, shift, frame, words, n, xs, work, ring
             if ring == first:
                 # it is less than a unit: the smallest triangle stands for it
                 if east < frame[0] or west > frame[2] or south < frame[1] or north > frame[3]:
-                    return n, 4
+                    return at, 4
                 x, y = min(max(west, frame[0]), frame[2] - 1), min(max(north, frame[1]), frame[3] - 1)
-                return _triangle(words, n, x, y), POLYGON
+                return _triangle(content, at, x, y), POLYGON
             total = begin  # a hole that is gone
         else:
             kept_rings += 1
     if east < frame[0] or west > frame[2] or south < frame[1] or north > frame[3]:
-        return n, 4
+        return at, 4
     if _tangled(xs, ring_of, total):
-        return n, 0
+        return at, 0
     if west >= frame[0] and east <= frame[2] and north >= frame[1] and south <= frame[3]:
-        return _write_rings(xs, ring_of, total, 1, words, n), POLYGON
+        return _write_rings(xs, ring_of, total, 1, content, at), POLYGON
     if kept_rings > 1:
-        return n, 0
-    count = _clipped(xs, total, frame, work, ring_of)
-    if count < 0 or _tangled(work, ring_of, count):
-        return n, 0
+        return at, 0
+    count = _clipped(xs, total, frame, 0, work, ring_of)
     if count == 0:
-        return n, 4
+        return at, 4
+    if count < 0 or _tangled(work, ring_of, count):
+        # a corner on the frame ties pieces together; a unit further in it does not
+        ring_of[:total] = 0
+        count = _clipped(xs, total, frame, 1, work, ring_of)
+        if count <= 0 or _tangled(work, ring_of, count):
+            return at, 0
     # what is cut off may leave two pieces, both with an outer ring
-    return _write_rings(work, ring_of, count, 2, words, n), POLYGON
+    return _write_rings(work, ring_of, count, 2, content, at), POLYGON
 
 
 @njit(cache=True, nogil=True)
-def _triangle(words, n, x, y):
+def _triangle(content, at, x, y):
     """Write the smallest triangle."""
-    words[n], words[n + 1], words[n + 2] = 9, _zigzag(x), _zigzag(y)
-    words[n + 3], words[n + 4], words[n + 5] = 18, _zigzag(1), _zigzag(0)
-    words[n + 6], words[n + 7], words[n + 8] = _zigzag(-1), _zigzag(1), 15
-    return n + 9
+    content[at] = MOVE_TO
+    at = _put(content, at + 1, _zigzag(x))
+    at = _put(content, at, _zigzag(y))
+    for byte in (18, 2, 0, 1, 2, CLOSE):
+        content[at] = byte
+        at += 1
+    return at
 
 
 @njit(cache=True, nogil=True)
@@ -214,7 +303,7 @@ def _area(xs, begin, end):
 
 
 @njit(cache=True, nogil=True)
-def _write_rings(xs, ring_of, total, outer, words, n):
+def _write_rings(xs, ring_of, total, outer, content, at):
     """Write rings, those with a number below `outer` as outer ones; returns the end."""
     x, y = np.int64(0), np.int64(0)
     begin = 0
@@ -223,21 +312,11 @@ def _write_rings(xs, ring_of, total, outer, words, n):
         while end < total and ring_of[end] == ring_of[begin]:
             end += 1
         forward = (_area(xs, begin, end) > 0) == (ring_of[begin] < outer)
-        step = 1 if forward else -1
-        j = begin if forward else end - 1
-        words[n], words[n + 1], words[n + 2] = 9, _zigzag(xs[j, 0] - x), _zigzag(xs[j, 1] - y)
-        words[n + 3] = ((end - begin - 1) << 3) | 2
-        n += 4
-        x, y = xs[j, 0], xs[j, 1]
-        for _ in range(end - begin - 1):
-            j += step
-            words[n], words[n + 1] = _zigzag(xs[j, 0] - x), _zigzag(xs[j, 1] - y)
-            n += 2
-            x, y = xs[j, 0], xs[j, 1]
-        words[n] = 15
-        n += 1
+        at = _write_ring(xs, begin, end, forward, x, y, content, at)
+        pen = end - 1 if forward else begin
+        x, y = xs[pen, 0], xs[pen, 1]
         begin = end
-    return n
+    return at
 
 
 @njit(cache=True, nogil=True)
@@ -248,90 +327,50 @@ def _tangled(xs, ring_of, total):
         end = begin + 1
         while end < total and ring_of[end] == ring_of[begin]:
             end += 1
-        if end - begin < 3 or _turns_back(xs, begin, end):
+        if end - begin < 3:
             return True
-        is_alone = begin == 0 and end == total
-        if not (is_alone and _convex(xs, total)):
-            for a in range(begin, end):
-                a2 = a + 1 if a + 1 < end else begin
-                if _meets(xs, ring_of, a, a2, begin, total):
-                    return True
+        turn, is_convex = _turn(xs[begin:end], end - begin)
+        if turn == 0 or (not is_convex and _crosses(xs[begin:end], end - begin)):
+            return True
+        for a in range(begin, end):
+            a2 = a + 1 if a + 1 < end else begin
+            if _meets(xs, ring_of, a, a2, end, total):
+                return True
         begin = end
     return False
 
 
 @njit(cache=True, nogil=True)
 def _meets(xs, ring_of, a, a2, begin, total):
-    """Whether a side of the ring that starts at `begin` meets a later one that is not its neighbour."""
-    west, east = min(xs[a, 0], xs[a2, 0]), max(xs[a, 0], xs[a2, 0])
-    north, south = min(xs[a, 1], xs[a2, 1]), max(xs[a, 1], xs[a2, 1])
+    """Whether a side of one ring meets any of those from `begin` on."""
+    ax, ay, bx, by = xs[a, 0], xs[a, 1], xs[a2, 0], xs[a2, 1]
     start = begin
-    for b in range(a + 1, total):
-        if ring_of[b] != ring_of[start]:
-            start = b
-        b2 = b + 1 if b + 1 < total and ring_of[b + 1] == ring_of[b] else start
-        if b == a2 or b2 == a:
+    for c in range(begin, total):
+        if ring_of[c] != ring_of[start]:
+            start = c
+        d = c + 1 if c + 1 < total and ring_of[c + 1] == ring_of[c] else start
+        cx, cy, dx, dy = xs[c, 0], xs[c, 1], xs[d, 0], xs[d, 1]
+        if max(cx, dx) < min(ax, bx) or min(cx, dx) > max(ax, bx):
             continue
-        px, qx, py, qy = xs[b, 0], xs[b2, 0], xs[b, 1], xs[b2, 1]
-        if max(px, qx) < west or min(px, qx) > east or max(py, qy) < north or min(py, qy) > south:
-            continue
-        if _touch(xs, a, a2, b, b2):
+        if max(cy, dy) >= min(ay, by) and min(cy, dy) <= max(ay, by) and _touch(ax, ay, bx, by, cx, cy, dx, dy):
             return True
     return False
 
 
-@njit(cache=True, nogil=True)
-def _turns_back(xs, begin, end):
-    """Whether a side runs back along the one before it."""
-    px, py = xs[begin, 0] - xs[end - 1, 0], xs[begin, 1] - xs[end - 1, 1]
-    for k in range(begin, end):
-        j = k + 1 if k + 1 < end else begin
-        qx, qy = xs[j, 0] - xs[k, 0], xs[j, 1] - xs[k, 1]
-        if px * qx + py * qy < 0 and px * qy - py * qx == 0:
-            return True
-        px, py = qx, qy
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _convex(xs, total):
-    """Whether a ring always turns the same way, and once around: then no side meets another."""
-    least, most = np.int64(0), np.int64(0)
-    turns, heading = 0, np.int64(0)
-    px, py = xs[0, 0] - xs[total - 1, 0], xs[0, 1] - xs[total - 1, 1]
-    for k in range(total):
-        j = k + 1 if k + 1 < total else 0
-        qx, qy = xs[j, 0] - xs[k, 0], xs[j, 1] - xs[k, 1]
-        cross = px * qy - py * qx
-        least, most = min(least, cross), max(most, cross)
-        if least < 0 < most:
-            return False
-        # it goes east once and west once
-        if qx * heading < 0:
-            turns += 1
-        if qx:
-            heading = qx
-        px, py = qx, qy
-    return least != most and turns <= 2
-
-
-@njit(cache=True, nogil=True)
-def _touch(xs, a, b, c, d):
+@njit(cache=True, nogil=True, inline="always")
+def _touch(ax, ay, bx, by, cx, cy, dx, dy):
     """Whether two sides whose boxes meet have a point in common."""
-    ax, ay, bx, by = xs[a, 0], xs[a, 1], xs[b, 0], xs[b, 1]
-    cx, cy, dx, dy = xs[c, 0], xs[c, 1], xs[d, 0], xs[d, 1]
     one = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     two = (bx - ax) * (dy - ay) - (by - ay) * (dx - ax)
-    if (one > 0 and two > 0) or (one < 0 and two < 0):
-        return False
-    one = (dx - cx) * (ay - cy) - (dy - cy) * (ax - cx)
-    two = (dx - cx) * (by - cy) - (dy - cy) * (bx - cx)
-    return not ((one > 0 and two > 0) or (one < 0 and two < 0))
+    three = (dx - cx) * (ay - cy) - (dy - cy) * (ax - cx)
+    four = (dx - cx) * (by - cy) - (dy - cy) * (bx - cx)
+    is_aside = (one > 0 and two > 0) or (one < 0 and two < 0)
+    return not (is_aside or (three > 0 and four > 0) or (three < 0 and four < 0))
 
 
 @njit(cache=True, nogil=True)
-def _clipped(xs, total, frame, work, ring_of):
-    """Cut a ring at the frame, side by side.
+def _clipped(xs, total, frame, inset, work, ring_of):
+    """Cut a ring `inset` units within the frame, side by side.
 
     Returns the number of corners in `work`, with their rings in `ring_of`: one ring, or two where one side cuts the
     shape into two pieces; -1 if it falls into more, or another side cuts the pieces.
@@ -344,7 +383,7 @@ def _clipped(xs, total, frame, work, ring_of):
     for side in range(4):
         axis = side % 2
         other = 1 - axis
-        limit = frame[side]
+        limit = frame[side] - inset if side >= 2 else frame[side] + inset
         crossings = 0
         out = 0
         for k in range(count):
@@ -435,15 +474,14 @@ def _size(number):
 
 
 @njit(cache=True, nogil=True)
-def features(buffer, at, order, ids, kinds, starts, ends, words, tags):
-    """Write the features at `order` with their tags; returns the end."""
+def features(buffer, at, order, ids, kinds, starts, ends, content, tags):
+    """Write the features at `order` with their commands and tags; returns the end."""
+    width = tags.shape[1]
     for position in range(len(order)):
         i = order[position]
-        geometry = 0
-        for k in range(starts[i], ends[i]):
-            geometry += _size(words[k])
-        tagged = 0
-        for k in range(tags.shape[1]):
+        geometry = ends[i] - starts[i]
+        tagged = np.int64(0)
+        for k in range(width):
             if tags[i, k] >= 0:
                 tagged += _size(k) + _size(tags[i, k])
         inner = 1 + _size(ids[i]) + 1 + _size(tagged) + tagged + 2 + 1 + _size(geometry) + geometry
@@ -453,7 +491,7 @@ def features(buffer, at, order, ids, kinds, starts, ends, words, tags):
         at = _put(buffer, at + 1, ids[i])
         buffer[at] = 18  # its tags
         at = _put(buffer, at + 1, tagged)
-        for k in range(tags.shape[1]):
+        for k in range(width):
             if tags[i, k] >= 0:
                 at = _put(buffer, at, k)
                 at = _put(buffer, at, tags[i, k])
@@ -462,7 +500,8 @@ def features(buffer, at, order, ids, kinds, starts, ends, words, tags):
         buffer[at + 2] = 34  # its geometry
         at = _put(buffer, at + 3, geometry)
         for k in range(starts[i], ends[i]):
-            at = _put(buffer, at, words[k])
+            buffer[at] = content[k]
+            at += 1
     return at
 
 
@@ -470,41 +509,45 @@ def features(buffer, at, order, ids, kinds, starts, ends, words, tags):
 def values(buffer, at, numbers, modes, codes, text_starts, text_offsets, texts, columns, tags):
     """Write each different value of a column once, and into `tags` where it stands; returns the end.
 
-    `numbers` has a row for each feature (NaN where missing) and a column for each mode, `codes` likewise for texts (-1
+    `numbers` has a row for each mode and a column for each feature (NaN where missing), `codes` likewise for texts (-1
     where missing), whose encoded values lie in `texts`. `columns` says where in `tags` each of both kinds goes.
     """
-    size = 16
+    size, shift = 16, np.uint64(60)
     while size < 2 * len(tags):
-        size *= 2
+        size, shift = 2 * size, shift - np.uint64(1)
     slots = np.empty(size, np.int32)
     keys = np.empty(size, np.int64)
-    one = np.empty(1, np.float64)
-    small = np.empty(1, np.float32)
+    wide, narrow = numbers.view(np.int64), numbers.astype(np.float32).view(np.int32)
     written = 0
-    bits, small_bits = one.view(np.int64), small.view(np.uint32)
     for column in range(len(modes)):
         slots[:] = -1
+        first, mode, to = written, modes[column], columns[column]
         for row in range(len(tags)):
-            one[0] = numbers[row, column]
-            if np.isnan(one[0]) or np.isinf(one[0]):
-                tags[row, columns[column]] = -1
+            number = numbers[column, row]
+            if not np.isfinite(number):
+                tags[row, to] = -1
                 continue
-            small[0] = one[0]
-            key = np.int64(small_bits[0]) if modes[column] == FLOAT else bits[0]
-            slot = _slot(keys, slots, key)
+            key = np.int64(narrow[column, row]) if mode == FLOAT else wide[column, row]
+            if row >= SAMPLE and written - first == row:
+                # no two were alike so far: to look for the next would take longer than to write it
+                slot = 0
+                slots[0] = -1
+            else:
+                slot = _slot(keys, slots, key, shift)
             if slots[slot] < 0:
                 slots[slot], keys[slot] = written, key
                 written += 1
-                at = _value(buffer, at, modes[column], one[0], key)
-            tags[row, columns[column]] = slots[slot]
-    for column in range(codes.shape[1]):
+                at = _value(buffer, at, mode, number, key)
+            tags[row, to] = slots[slot]
+    for column in range(codes.shape[0]):
         slots[:] = -1
+        to = columns[len(modes) + column]
         for row in range(len(tags)):
-            code = codes[row, column]
+            code = codes[column, row]
             if code < 0:
-                tags[row, columns[len(modes) + column]] = -1
+                tags[row, to] = -1
                 continue
-            slot = _slot(keys, slots, np.int64(code))
+            slot = _slot(keys, slots, np.int64(code), shift)
             if slots[slot] < 0:
                 slots[slot], keys[slot] = written, code
                 written += 1
@@ -512,7 +555,7 @@ def values(buffer, at, numbers, modes, codes, text_starts, text_offsets, texts, 
                 for k in range(text_offsets[first], text_offsets[first + 1]):
                     buffer[at] = texts[k]
                     at += 1
-            tags[row, columns[len(modes) + column]] = slots[slot]
+            tags[row, to] = slots[slot]
     return at
 
 
@@ -520,19 +563,19 @@ def values(buffer, at, numbers, modes, codes, text_starts, text_offsets, texts, 
 def text_room(codes, text_starts, text_offsets):
     """Bytes that the texts of a tile take at most."""
     size = 0
-    for row in range(codes.shape[0]):
-        for column in range(codes.shape[1]):
-            if codes[row, column] >= 0:
-                first = text_starts[column] + codes[row, column]
+    for column in range(codes.shape[0]):
+        for row in range(codes.shape[1]):
+            if codes[column, row] >= 0:
+                first = text_starts[column] + codes[column, row]
                 size += text_offsets[first + 1] - text_offsets[first]
     return size
 
 
-@njit(cache=True, nogil=True)
-def _slot(keys, slots, key):
+@njit(cache=True, nogil=True, inline="always")
+def _slot(keys, slots, key, shift):
     """Where a key is, or where it may go."""
-    mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
-    slot = np.int64((mixed >> np.uint64(32)) & np.uint64(len(keys) - 1))
+    # the highest bits of the product: the lower ones of round numbers are all zero
+    slot = np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> shift)
     while slots[slot] >= 0 and keys[slot] != key:
         slot = (slot + 1) & (len(keys) - 1)
     return slot

@@ -31,7 +31,7 @@ from layers.drawn import Drawn
 from layers.errors import UnknownCollectionError
 from layers.findings import by_area, by_unit
 from layers.impact import Impact
-from layers.layer import Layer
+from layers.layer import Layer, Work
 from layers.once import Once
 from layers.planning import Areas, Member, Planning, planning
 from layers.published import Entry, Published
@@ -231,8 +231,8 @@ class Catalogue:
             if collection.count(".") == 1 and collection.endswith((".stock", ".cells")):
                 self.layer(collection)
 
-    def ready(self, collection: str) -> Layer | None:
-        """Return a layer whose tiles were made before: one that needs no computing now; None for all others."""
+    def ready(self, collection: str, work: Work) -> Layer | None:
+        """Return a layer that such work was done on before: one that needs no computing now; None for all others."""
         kept = self._own_layers.get(collection)
         if kept is not None and kept[0] != self.version:
             return None
@@ -240,7 +240,7 @@ class Catalogue:
         if layer is None:
             brought = self.brought(collection)
             layer = None if brought is None else brought.layer
-        return layer if layer is not None and layer.is_ready else None
+        return layer if layer is not None and layer.is_ready(work) else None
 
     def scenario(self, place: str, name: str) -> Scenario:
         """Return a scenario of a place, a standard one or a user's own.

@@ -36,6 +36,7 @@ def features(
     swap: bool = False,
     names: Sequence[str] | None = None,
     geometry: bool = True,
+    around: tuple[bytes, bytes] = (b"", b""),
 ) -> bytes:
     """GeoJSON features of the rows at `index`, in that order, with commas between them.
 
@@ -51,6 +52,8 @@ def features(
         Attributes to give; all when None.
     geometry
         Whether to give geometry; null where not, as for rows that have none.
+    around
+        What stands before and after them.
     """
     from geo.geojson_kernels import room, write  # noqa: PLC0415 - slow to import
 
@@ -62,12 +65,16 @@ def features(
         blob, runs = page.blob, page.runs(np.arange(len(index)))
     drawn = layer.drawn if geometry else _without_geometry(len(layer))
     coords, heights, decimals, shapes, rows = _coordinates(drawn, index, crs)
+    before, after = around
     size = room(shapes.rings, shapes.parts, shapes.rows, rows) + int((runs[:, 1] - runs[:, 0]).sum())
-    buffer = np.empty(size + 64 * len(index) + 64, np.uint8)
+    buffer = np.empty(len(before) + size + 64 * len(index) + len(after), np.uint8)
+    buffer[: len(before)] = np.frombuffer(before, np.uint8)
     offsets = (shapes.rings, shapes.parts, shapes.rows)
     ids = np.asarray(index, dtype=np.int64)
-    end = write(buffer, 0, ids, rows, coords, heights, offsets, shapes.part_kinds, decimals, swap, blob, runs)
-    return buffer[:end].tobytes()
+    end = write(buffer, len(before), ids, rows, coords, heights, offsets, shapes.part_kinds, decimals, swap, blob, runs)
+    layer.done("features")
+    buffer[end : end + len(after)] = np.frombuffer(after, np.uint8)
+    return buffer[: end + len(after)].tobytes()
 
 
 def feature(content: bytes, extra: dict[str, Any]) -> bytes:
@@ -75,11 +82,10 @@ def feature(content: bytes, extra: dict[str, Any]) -> bytes:
     return b"%b,%b" % (content[:-1], orjson.dumps(extra)[1:])
 
 
-def feature_collection(content: bytes, extra: dict[str, Any]) -> bytes:
-    """FeatureCollection of features with commas between them, with further members such as `numberMatched`."""
+def collection(extra: dict[str, Any]) -> tuple[bytes, bytes]:
+    """What makes features a FeatureCollection with further members such as `numberMatched`; see `features`."""
     head = orjson.dumps(extra)[1:-1]
-    comma = b"," if head else b""
-    return b'{"type":"FeatureCollection"%b%b,"features":[%b]}' % (comma, head, content)
+    return b'{"type":"FeatureCollection"%b%b,"features":[' % (b"," if head else b"", head), b"]}"
 
 
 def _coordinates(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from layers.texts import Texts
 
 __all__ = ["MERCATOR", "WGS84", "Layer"]
 T = TypeVar("T")
+Work = Literal["tiles", "features"]
 
 
 class Mapped:
@@ -142,10 +143,13 @@ class Layer:
         """Return a column of texts as positions (-1 where missing) in its distinct texts."""
         return self.remembered(("codes", name), lambda: _codes(self.table[name]))
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether tiles were made of it, so that its values and shapes are at hand."""
-        return self._kept.get("tiled") is not None
+    def is_ready(self, work: Work) -> bool:
+        """Whether such work was done before, so that all it needs is at hand."""
+        return self._kept.get(("done", work)) is not None
+
+    def done(self, work: Work) -> None:
+        """Tell that such work was done."""
+        self.remembered(("done", work), lambda: True)
 
     def remembered(self, key: Any, make: Callable[[], T]) -> T:  # noqa: ANN401 - any key
         """Return what was made under a key, or make it."""

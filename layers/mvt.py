@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -80,24 +81,29 @@ class Attributes:
             np.array([*numbers, *texts], np.int64),
         )
 
-    def encoded(self, index: IntArray) -> tuple[NDArray[np.int32], bytes]:
+    @cached_property
+    def encoded_keys(self) -> bytes:
+        """Names as a layer of a tile holds them."""
+        return b"".join([_field(3, key.encode()) for key in self.keys])
+
+    def encoded(self, index: IntArray) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Tags of the rows at `index`, shape (rows, keys), and the values that they point to."""
         from geo.tile_kernels import text_room, values  # noqa: PLC0415 - slow to import
 
         count = len(index)
-        matrix = np.empty((count, len(self.numbers)), np.float64)
+        matrix = np.empty((len(self.numbers), count), np.float64)
         for k, column in enumerate(self.numbers):
-            matrix[:, k] = column[index]
-        codes = np.empty((count, len(self.codes)), np.int32)
+            column.take(index, out=matrix[k], mode="clip")
+        codes = np.empty((len(self.codes), count), np.int32)
         for k, one in enumerate(self.codes):
-            codes[:, k] = one[index]
+            one.take(index, out=codes[k], mode="clip")
         room = 13 * matrix.size + text_room(codes, self.text_starts, self.text_offsets)
         buffer = np.empty(room + 16, np.uint8)
         tags = np.empty((count, len(self.keys)), np.int32)
         end = values(
             buffer, 0, matrix, self.modes, codes, self.text_starts, self.text_offsets, self.texts, self.columns, tags
         )
-        return tags, buffer[:end].tobytes()
+        return tags, buffer[:end]
 
 
 def tile_layer(
@@ -105,8 +111,8 @@ def tile_layer(
     order: IntArray,
     ids: NDArray[np.int64],
     kinds: NDArray[np.uint8],
-    commands: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-    attributes: tuple[tuple[str, ...], NDArray[np.int32], bytes],
+    commands: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]],
+    attributes: tuple[bytes, NDArray[np.int32], NDArray[np.uint8]],
 ) -> bytes:
     """Write one layer of a tile.
 
@@ -119,21 +125,20 @@ def tile_layer(
     ids, kinds
         Of each feature: a whole number, >= 0; 1 point, 2 line, 3 polygon.
     commands
-        Start and end of each feature's commands, and the commands.
+        Start and end of each feature's commands, and the encoded commands.
     attributes
-        Keys, tags of each feature, encoded values.
+        Encoded keys, tags of each feature, encoded values.
     """
     from geo.tile_kernels import features  # noqa: PLC0415 - slow to import
 
     keys, tags, encoded = attributes
-    starts, ends, words = commands
-    # no varint of a tile is longer than 5 bytes, a feature's frame than 64
-    room = 64 * len(order) + 5 * int((ends[order] - starts[order]).sum()) + 10 * tags.size + 64
-    buffer = np.empty(room, np.uint8)
-    length = features(buffer, 0, order, ids, kinds, starts, ends, words, tags)
+    starts, ends, content = commands
+    # no tag is longer than 5 bytes, a feature's frame than 64
+    buffer = np.empty(64 * len(order) + len(content) + 10 * tags.size, np.uint8)
+    length = features(buffer, 0, order, ids, kinds, starts, ends, content, tags)
     head = _field(1, name.encode()) + b"\x78\x02"
-    tail = b"".join(_field(3, key.encode()) for key in keys)
-    return _field(3, b"".join((head, buffer[:length].tobytes(), tail, encoded, b"\x28", _varint(EXTENT))))
+    size = len(head) + length + len(keys) + len(encoded) + len(_EXTENT)
+    return b"".join((b"\x1a", _varint(size), head, buffer[:length].data, keys, encoded.data, _EXTENT))
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -179,3 +184,6 @@ def _varint(number: int) -> bytes:
 
 def _field(number: int, content: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+_EXTENT = b"\x28" + _varint(EXTENT)

@@ -24,7 +24,7 @@ from layers.catalogue import Catalogue, district_themes
 from layers.errors import PlannerOnlyError, ReleaseError, UnknownCollectionError
 from layers.grouping import CELL_M, COUNTS, GRID_CRS, Grouping, grouping, on_grid, outlines
 from layers.impact import Impact
-from layers.layer import Layer
+from layers.layer import Layer, Work
 from layers.merging import GRID_RULES, SECRET, Joined, merged, spread, surroundings
 from layers.once import Once
 from layers.release import Release
@@ -120,12 +120,12 @@ class PublicCatalogue:
             return brought.layer
         return self._layers.made(collection, lambda: self._made(self._inner.layer(collection)))
 
-    def ready(self, collection: str) -> Layer | None:
-        """Return a layer whose tiles were made before; see `layers.catalogue.Catalogue.ready`."""
+    def ready(self, collection: str, work: Work) -> Layer | None:
+        """Return a layer that such work was done on before; see `layers.catalogue.Catalogue.ready`."""
         if self._inner.brought(collection) is not None:
-            return self._inner.ready(collection) if self._is_public(collection) else None
+            return self._inner.ready(collection, work) if self._is_public(collection) else None
         layer = self._layers.get(collection)
-        return layer if layer is not None and layer.is_ready else None
+        return layer if layer is not None and layer.is_ready(work) else None
 
     def public(self) -> PublicCatalogue:
         """Return itself."""

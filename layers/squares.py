@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.arrays import FloatArray, IntArray, quotient, sum_by
+from geo.shapes import POLYGON
 from layers import mvt
 from layers.layer import Layer
 from layers.merging import RULES, Rule
@@ -50,26 +51,26 @@ def tile(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet, world: NDArra
         Points of the layer in the set, from its north-west corner to 2^32.
     """
     level = z + HALVINGS
+    from geo.tile_kernels import trusted  # noqa: PLC0415 - slow to import
+
     found = layer.remembered(("squares", tms.id, level), lambda: _squares(layer, level, world))
     inside = np.flatnonzero((found.column >> HALVINGS == x) & (found.row >> HALVINGS == y))
     if inside.size == 0:
         return b""
     side = mvt.EXTENT >> HALVINGS
     column, row = found.column[inside], found.row[inside]
-    words = np.empty((len(inside), 11), np.int64)
-    words[:, 0] = 9
-    words[:, 1], words[:, 2] = 2 * side * (column - (x << HALVINGS)), 2 * side * (row - (y << HALVINGS))
-    words[:, 3] = 26  # LineTo, three times; then east, south and west, zigzag
-    words[:, 4:10] = np.array([2 * side, 0, 0, 2 * side, 2 * side - 1, 0])
-    words[:, 10] = 15
-    ends = np.arange(len(inside) + 1, dtype=np.int64) * 11
+    count = len(inside)
+    corner = side * np.column_stack([column - (x << HALVINGS), row - (y << HALVINGS)])
+    outlines = corner[:, None, :] + side * np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
+    each = np.arange(count + 1, dtype=np.int64)
+    kinds = np.full(count, POLYGON, np.uint8)
+    content, ends = np.empty(32 * count, np.uint8), np.zeros(count + 1, np.int64)
+    used = trusted(outlines.reshape(-1, 2), (5 * each, each, each), kinds, content, ends)
     tags, encoded = found.attributes.encoded(inside)
     # unlike those of features, and different on each level
     ids = (np.int64(1) << np.int64(2 * level)) + (row << np.int64(level)) + column
-    kinds = np.full(len(inside), 3, np.uint8)
-    commands = ends[:-1], ends[1:], words.ravel()
-    order = np.arange(len(inside))
-    return mvt.tile_layer(layer.id, order, ids, kinds, commands, (found.attributes.keys, tags, encoded))
+    commands = ends[:-1], ends[1:], content[:used]
+    return mvt.tile_layer(layer.id, each[:-1], ids, kinds, commands, (found.attributes.encoded_keys, tags, encoded))
 
 
 def _squares(layer: Layer, level: int, world: NDArray[np.uint32]) -> Squares:

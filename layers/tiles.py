@@ -29,7 +29,14 @@ SHAPELY, ELSEWHERE = 0, 4
 SLACK = 1e-5
 
 
-def tile(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet = WEB_MERCATOR_QUAD) -> bytes:
+def tile(
+    layer: Layer,
+    z: int,
+    x: int,
+    y: int,
+    tms: TileMatrixSet = WEB_MERCATOR_QUAD,
+    rows: NDArray[np.int32] | None = None,
+) -> bytes:
     """Vector tile with every feature of `layer` that meets it.
 
     Parameters
@@ -40,6 +47,8 @@ def tile(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet = WEB_MERCATOR
         Tile of `tms`, y from the north.
     tms
         Tile matrix set; tiles are made down to zoom 20.
+    rows
+        What `meeting` returned for the same tile.
 
     Returns
     -------
@@ -56,13 +65,14 @@ def tile(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet = WEB_MERCATOR
     """
     from geo.tile_kernels import commands  # noqa: PLC0415 - slow to import
 
-    box = _degrees(z, x, y, tms)
     drawn = layer.drawn
     world = drawn.world if tms is WEB_MERCATOR_QUAD else _world(drawn, tms)
-    layer.remembered("tiled", lambda: True)
-    if z < layer.min_zoom:
-        return squares.tile(layer, z, x, y, tms, world)
-    rows, _ = drawn.tree.meeting(box)
+    if rows is None:
+        rows = meeting(layer, z, x, y, tms)
+    if rows is None:
+        content = squares.tile(layer, z, x, y, tms, world)
+        layer.done("tiles")
+        return content
     if len(rows) == 0:
         return b""
     shapes = drawn.shapes
@@ -71,23 +81,26 @@ def tile(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet = WEB_MERCATOR
     frame = np.array([-BUFFER, -BUFFER, mvt.EXTENT + BUFFER, mvt.EXTENT + BUFFER], np.int64)
     # in the order of the layer: features are written so, and lie beside each other
     index = np.sort(rows).astype(np.int64)
-    words, ends, kinds = _room(shapes, index)
+    content, ends, kinds = _room(shapes, index)
     offsets = (shapes.rings, shapes.parts, shapes.rows)
-    used = commands(index, world, offsets, shapes.part_kinds, origin, shift, frame, words, ends, kinds)
-    starts, stops = ends[:-1], ends[1:]
+    used = commands(index, world, offsets, shapes.part_kinds, origin, shift, frame, content, ends, kinds)
+    content, starts, stops = content[:used], ends[:-1], ends[1:]
     slow = np.flatnonzero(kinds == SHAPELY)
     if slow.size:
         made = _by_shapely(shapes, world, index[slow], (origin, shift, frame), shapes.kinds[index[slow]])
         kinds[slow] = made[0]
         starts, stops = starts.copy(), stops.copy()
         starts[slow], stops[slow] = made[1][:-1] + used, made[1][1:] + used
-        words = np.concatenate([words[:used], made[2]])
+        content = np.concatenate([content, made[2]])
     kept = np.flatnonzero(kinds != ELSEWHERE)
     if kept.size == 0:
         return b""
     attributes = layer.remembered("tile attributes", lambda: mvt.Attributes.of(layer))
+    layer.done("tiles")
     tags, encoded = attributes.encoded(index)
-    return mvt.tile_layer(layer.id, kept, index, kinds, (starts, stops, words), (attributes.keys, tags, encoded))
+    return mvt.tile_layer(
+        layer.id, kept, index, kinds, (starts, stops, content), (attributes.encoded_keys, tags, encoded)
+    )
 
 
 def tilejson(layer: Layer, url: str) -> dict[str, Any]:
@@ -116,12 +129,10 @@ def tilejson(layer: Layer, url: str) -> dict[str, Any]:
     return body
 
 
-def is_quick(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet, most: int) -> bool:
-    """Whether a tile is made of at most so many features."""
-    if z < layer.min_zoom:
-        return False
-    rows, _ = layer.drawn.tree.meeting(_degrees(z, x, y, tms))
-    return len(rows) <= most
+def meeting(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet) -> NDArray[np.int32] | None:
+    """Rows whose boxes meet a tile, in any order; None where the tile shows squares."""
+    box = _degrees(z, x, y, tms)
+    return None if z < layer.min_zoom else layer.drawn.tree.meeting(box)[0]
 
 
 def _degrees(z: int, x: int, y: int, tms: TileMatrixSet) -> tuple[float, float, float, float]:
@@ -154,12 +165,12 @@ def _world(drawn: Drawn, tms: TileMatrixSet) -> NDArray[np.uint32]:
     return kept[tms.id]
 
 
-def _room(shapes: Shapes, index: IntArray) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+def _room(shapes: Shapes, index: IntArray) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]:
     """Room for the commands of rows, for where each ends, and for their kinds."""
     from geo.tile_kernels import room  # noqa: PLC0415 - slow to import
 
-    words = np.empty(room(index, shapes.rings, shapes.parts, shapes.rows), np.int64)
-    return words, np.zeros(len(index) + 1, np.int64), np.empty(len(index), np.uint8)
+    content = np.empty(room(index, shapes.rings, shapes.parts, shapes.rows), np.uint8)
+    return content, np.zeros(len(index) + 1, np.int64), np.empty(len(index), np.uint8)
 
 
 def _by_shapely(
@@ -168,7 +179,7 @@ def _by_shapely(
     index: IntArray,
     where: tuple[NDArray[np.int64], int, NDArray[np.int64]],
     kinds: NDArray[np.uint8],
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]:
     """Kinds, ends and commands of shapes that need care: cut at the frame, rounded, valid after it."""
     from geo.tile_kernels import trusted  # noqa: PLC0415 - slow to import
 
@@ -189,9 +200,9 @@ def _by_shapely(
         rounded[gone] = shapely.polygons(corner[:, None, :] + np.array([[0, 0], [1, 0], [0, 1], [0, 0]]))
     made = Shapes.from_shapely(rounded, WGS84)
     coords = np.rint(made.coords).astype(np.int64)
-    words, ends, _ = _room(made, np.arange(len(index)))
-    used = trusted(coords, (made.rings, made.parts, made.rows), made.part_kinds, words, ends)
-    return np.where(made.kinds == 0, ELSEWHERE, kinds).astype(np.uint8), ends, words[:used]
+    content, ends, _ = _room(made, np.arange(len(index)))
+    used = trusted(coords, (made.rings, made.parts, made.rows), made.part_kinds, content, ends)
+    return np.where(made.kinds == 0, ELSEWHERE, kinds).astype(np.uint8), ends, content[:used]
 
 
 def _of_kind(shapes: NDArray[np.object_], kinds: NDArray[np.uint8]) -> NDArray[np.object_]:

@@ -38,12 +38,12 @@ settings.register_profile(
 settings.load_profile("revier")
 
 
-# a file goes to one worker: the long ones first, so that no worker ends alone with one of them; the second needs no
-# region, so that its worker does not wait for the first to build it
+# a file goes to one worker: the long ones first, so that no worker ends alone with one of them. The first two compile
+# what the service and its clients would compile once more if they came at the same time
 LONG = (
-    *("test_map_equity", "test_bench", "test_gis_clients", "test_clients", "test_notebooks", "test_scenarios"),
-    *("test_build", "test_themes", "test_qgis", "test_publish", "test_downloads", "test_styles", "test_openapi"),
-    *("test_public", "test_judgement", "test_audit", "test_impact", "test_rasters", "test_siting_layers", "test_api"),
+    *("test_scenarios", "test_bench", "test_build", "test_map_equity", "test_gis_clients", "test_clients"),
+    *("test_notebooks", "test_api", "test_themes", "test_publish", "test_downloads", "test_styles", "test_openapi"),
+    *("test_public", "test_judgement", "test_audit", "test_impact", "test_rasters", "test_siting_layers", "test_qgis"),
     *("test_wmts", "test_service", "test_disclosure", "test_ogc_features"),
 )
 

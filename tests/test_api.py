@@ -14,6 +14,7 @@ import shapely
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.routes import items as routes_of_items
 from api.settings import Settings
 from data.figures import Figures
 from data.place import places
@@ -380,3 +381,48 @@ def test_the_api_describes_itself(client: TestClient) -> None:
     assert "/places/{key}/impact" in body["paths"]
     names = {p["name"] for p in body["paths"]["/collections/{collectionId}/items"]["get"]["parameters"]}
     assert {"collectionId", "bbox", "bbox-crs", "crs", "filter", "sortby", "properties", "limit", "after", "f"} <= names
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("05913000.stock", "bbox=7.42,51.5,7.48,51.53&limit=20"),
+        ("05913000.stock", "bbox=7.42,51.5,7.48,51.53&limit=2000&f=json"),
+        ("ruhr.municipalities", ""),
+        ("ruhr.municipalities", "limit=7"),
+        ("ruhr.municipalities", "bbox=170,50,-170,52"),
+    ],
+)
+def test_the_short_way_to_a_page_answers_as_the_long_one(
+    client: TestClient, path: str, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of boxes are made before FastAPI is asked: whoever adds `offset=0` must see the same, links included."""
+    address = f"/collections/{path}/items?{query}"
+    longer = client.get(f"{address}&offset=0")
+    for _ in range(2):  # the second page follows the first one's link
+        monkeypatch.setattr(routes_of_items, "asked", None)
+        shorter = client.get(address)
+        monkeypatch.undo()
+        assert shorter.status_code == 200, "the short way was not taken"
+        assert shorter.content == longer.content
+        named = {"etag", "x-request-id"}
+        assert {k: v for k, v in shorter.headers.items() if k not in named} == {
+            k: v for k, v in longer.headers.items() if k not in named
+        }
+        again = client.get(address, headers={"If-None-Match": shorter.headers["etag"]})
+        assert (again.status_code, again.headers["etag"]) == (304, shorter.headers["etag"])
+        on = [link["href"] for link in shorter.json()["links"] if link["rel"] == "next"]
+        if not on:
+            return
+        address = on[0]
+        longer = client.get(f"{address}&offset=0")
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=x", "bbox=1,2,3", "after=nowhere", "bbox=1,2,3,4&bbox=1,2,3,4", "b=%"]
+)
+def test_what_is_wrong_with_a_page_is_told_on_the_long_way(client: TestClient, query: str) -> None:
+    client.get("/collections/ruhr.municipalities/items")
+    answer = client.get(f"/collections/ruhr.municipalities/items?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["problems"]

@@ -36,7 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 def test_rows_say_what_was_measured_and_that_the_answers_agree(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
-    result = run.invoke(cli, ["bench", *KERNELS, *BOUND, "--json", str(path)])
+    result = run.invoke(cli, ["bench", *KERNELS, *BOUND, "--repeats", "1", "--json", str(path)])
     assert result.exit_code == 0, result.output
     body = json.loads(path.read_text())
     assert body["machine"]["cores"] >= 1
@@ -51,7 +51,7 @@ def test_rows_say_what_was_measured_and_that_the_answers_agree(tmp_path: Path) -
 
 def test_whole_builds_have_a_goal_and_a_load(tmp_path: Path) -> None:
     """They take minutes, so only what surrounds them is tried: the goal beside the time, and the load itself."""
-    assert set(bench.IDS) == {*KERNELS, *BOUND, *APART, "impact-http", "build-city", "build-region"}
+    assert set(bench.IDS) == {*KERNELS, *BOUND, *APART, "impact-http", "serve", "build-city", "build-region"}
     case = Case("build-city", "build", 5, lambda: "id", "", None, lambda a, b: a == b, lambda: 7.0, goal_s=15.0)
     row = measure(case, 1)
     assert (row["goal_s"], row["peak_mb"], row["peer_s"]) == (15.0, 7, None)

@@ -31,6 +31,8 @@ FLAGS = [
     *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
 ]
+# a slow machine compiles and draws for minutes; a wait that is met costs nothing
+WAIT_MS = 240_000
 ON_CI = bool(os.environ.get("CI"))
 
 
@@ -120,7 +122,7 @@ def test_gdal_pages_through_all_cells_and_filters_by_box(server: str, catalogue:
 
 
 def ready(tab: Page, state: str) -> None:
-    tab.wait_for_selector(f'body[data-drawn=true][data-ready="{state}"]', timeout=60_000)
+    tab.wait_for_selector(f'body[data-drawn=true][data-ready="{state}"]', timeout=WAIT_MS)
 
 
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")  # a screenshot has none
@@ -346,7 +348,7 @@ def test_scenarios_are_shown_compared_kept_and_deleted(server: str, page: tuple[
     tab, errors, asked = page
     tab.on("dialog", lambda dialog: dialog.accept())
     tab.goto(f"{server}/map#place=05913000&view=scenario&scenario=climate_plan&against=reference&year=2035&lang=en")
-    tab.wait_for_selector("body[data-scenario='05913000 climate_plan reference']", timeout=180_000)
+    tab.wait_for_selector("body[data-scenario='05913000 climate_plan reference']", timeout=WAIT_MS)
     found = json.loads(tab.evaluate("fetch('/places/05913000/scenarios/climate_plan').then(r => r.text())"))
     path = found["trajectory"]
     text = tab.inner_text("#trajectory")
@@ -360,14 +362,14 @@ def test_scenarios_are_shown_compared_kept_and_deleted(server: str, page: tuple[
     tab.click("#plan > details > summary")
     tab.fill("#keep-name", "Größerer Plan")
     tab.press("#keep-name", "Enter")
-    tab.wait_for_selector("body[data-scenario^='05913000 groesserer_plan']", timeout=60_000)
+    tab.wait_for_selector("body[data-scenario^='05913000 groesserer_plan']", timeout=WAIT_MS)
     assert "scenario=groesserer_plan" in tab.evaluate("location.hash")
     tab.wait_for_function(
         "() => performance.getEntriesByType('resource').some(r => r.name.includes('.cells.groesserer_plan/tiles/'))"
     )
     tab.click("text=What it is made of")
     tab.click("#trajectory .danger")
-    tab.wait_for_selector("body[data-scenario^='05913000 climate_plan']", timeout=60_000)
+    tab.wait_for_selector("body[data-scenario^='05913000 climate_plan']", timeout=WAIT_MS)
     assert "Größerer Plan" not in tab.inner_text("#scenario")
     assert errors == []
     assert [url for url in asked if not url.startswith((server, f"blob:{server}"))] == []

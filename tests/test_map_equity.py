@@ -12,10 +12,9 @@ import pytest
 import rasterio
 from playwright.sync_api import Page, Route
 
-from tests.test_clients import browser, page, ready  # noqa: F401 - fixtures
+from tests.test_clients import WAIT_MS, browser, page, ready  # noqa: F401 - fixtures
 
 Tab = tuple[Page, list[str], list[str]]
-WAIT_MS = 120_000
 PLACE = "/places/05913000"
 
 

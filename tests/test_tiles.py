@@ -272,3 +272,24 @@ def test_tilejson_names_zooms_bounds_and_attributes(catalogue: Catalogue) -> Non
     assert "below zoom 14" in body["vector_layers"][0]["fields"]["n_features"], "single buildings are too small there"
     assert body["bounds"] == pytest.approx([7.30, 51.417, 7.633, 51.592], abs=0.01)
     assert "kWh/m²a" in body["vector_layers"][0]["fields"]["heat_kwh_m2a"]
+
+
+@given(st.lists(st.tuples(st.integers(4150, 4170), st.integers(100, 120)), min_size=3, max_size=9, unique=True))
+def test_corners_on_the_frame_are_cut_into_valid_pieces(corners: list[tuple[int, int]]) -> None:
+    """Houses in angles often have a corner just on the frame: pieces that touch there would be one broken ring."""
+    x, y = lonlat_to_tile(7.4653, 51.5136, 16)
+    west, _, east, north = bounds(WEB_MERCATOR_QUAD, 16, x, y)
+    unit = (east - west) / 4096
+    around = np.array(corners, float) - np.mean(corners, axis=0)
+    outline = shapely.make_valid(shapely.Polygon(np.array(corners)[np.argsort(np.arctan2(*around.T))]))
+    placed = shapely.transform(outline, lambda xy: np.column_stack([west + xy[:, 0] * unit, north - xy[:, 1] * unit]))
+    inside = shapely.intersection(outline, shapely.box(-64, -64, 4160, 4160))
+    features = decode(tiles.tile(layer_of([placed], value=[1]), 16, x, y)).get("test.layer", {"features": []})
+    if not features["features"]:
+        assert inside.area <= inside.length + 1
+        return
+    drawn = shapely.geometry.shape(features["features"][0]["geometry"])
+    assert drawn.is_valid
+    assert max(drawn.bounds) <= 4160
+    # by a unit further in, and each corner rounded
+    assert shapely.symmetric_difference(drawn, inside).area <= 2 * inside.length + 4

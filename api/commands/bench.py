@@ -20,6 +20,7 @@ def bench(
     ids: Annotated[list[str] | None, typer.Argument(help="Pieces of work; all when omitted.")] = None,
     output: Annotated[Path | None, typer.Option("--json", help="File to write the figures to.")] = None,
     large: Annotated[bool, typer.Option(help="Also with 1.6 million buildings (minutes, 8 GB).")] = False,
+    repeats: Annotated[int, typer.Option(help="Runs of which the median is taken.", min=1)] = 5,
     peers: Annotated[
         Path | None,
         typer.Option(envvar="REVIER_BENCH_PEERS", help="serve: environment that tipg and pygeoapi are installed in."),
@@ -34,8 +35,8 @@ def bench(
         err.print(f"unknown work {', '.join(unknown)}; there is {', '.join(benchmarks.IDS)}", highlight=False)
         raise typer.Exit(2)
     with err.status("Measuring"):
-        served = benchmarks.serve.Options(soak_min=soak, venv=peers)
-        result = benchmarks.run(ids or [], large=large, served=served)
+        served = benchmarks.serve.Options(repeats=repeats, soak_min=soak, venv=peers)
+        result = benchmarks.run(ids or [], large=large, repeats=repeats, served=served)
     table = Table(
         "work", "n", "ours s", "peer", "peer s", "ratio", "same answer", "extra MB", title=str(result["machine"])
     )

@@ -63,7 +63,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             headers = message["headers"]
             if message["status"] == 304:
-                message["headers"] = [(k, self._tag_given(v) if k == b"etag" else v) for k, v in headers]
+                message["headers"] = [(k, tag_given(v, self.given) if k == b"etag" else v) for k, v in headers]
             elif _is_worth(message):
                 message["headers"] = _vary(headers)
                 if self.encoding is not None:
@@ -96,13 +96,14 @@ class _Answer:
         if piece or not more:
             await self._send({"type": "http.response.body", "body": piece, "more_body": more})
 
-    def _tag_given(self, tag: bytes) -> bytes:
-        """Tag of the encoding that the client holds."""
-        for encoding in ENCODINGS:
-            one = tag[:-1] + b"-" + encoding.encode() + b'"'
-            if one in self.given:
-                return one
-        return tag
+
+def tag_given(tag: bytes, given: bytes) -> bytes:
+    """Tag of the encoding that a client holds, by its `If-None-Match`."""
+    for encoding in ENCODINGS:
+        one = tag[:-1] + b"-" + encoding.encode() + b'"'
+        if one in given:
+            return one
+    return tag
 
 
 def _is_worth(message: Message) -> bool:

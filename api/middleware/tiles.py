@@ -6,12 +6,13 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
 from api import deps
-from api.middleware.compression import LEAST, encoder, negotiated
+from api.middleware.compression import LEAST, encoder, negotiated, tag_given
 from api.middleware.visit import Part, Receive, Scope, Send, visit_of
 from api.serving import Served
 from layers.layer import Layer
@@ -23,7 +24,18 @@ _PATH = re.compile(r"/collections/([^/]+)/tiles/([A-Za-z0-9_]+)/(\d{1,2})/(\d{1,
 QUICK = 3000
 # what a kept tile takes beside its bytes
 OVERHEAD = 300
-Key = tuple[str, str, str, int, int, int, str]
+
+
+class Kept(NamedTuple):
+    """A tile as it is sent."""
+
+    tag: bytes
+    content: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+# version of the layer, path, encoding
+Key = tuple[str, str, str]
 
 
 class Tiles:
@@ -39,7 +51,7 @@ class Tiles:
 
     def __init__(self, app: Part, served: Served) -> None:
         self.app, self.served = app, served
-        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
         self._size, self._room = 0, int(served.settings.tile_cache_mb * 2**20)
         self._lock = threading.Lock()
 
@@ -51,56 +63,65 @@ class Tiles:
             await self.app(scope, receive, send)
             return
         visit = visit_of(scope)
-        catalogue = deps.served_for(visit.role, self.served.catalogue())
-        layer = catalogue.ready(found[1])
+        layer = deps.served_for(visit.role, self.served.catalogue()).ready(found[1], "tiles")
+        if layer is None:
+            await self.app(scope, receive, send)
+            return
+        encoding = negotiated(visit.headers.get(b"accept-encoding", b"")) or ""
+        key = (layer.version, scope["path"], encoding)
+        kept = self._get(key)
         z, y, x = int(found[3]), int(found[4]), int(found[5])
-        if layer is None or not _has(layer, tms, z, x, y):
+        if kept is None and not _has(layer, tms, z, x, y):
             await self.app(scope, receive, send)
             return
         scope["route"] = ROUTE
-        tag = tag_of(layer, scope["path"])
         given = visit.headers.get(b"if-none-match")
-        if given is not None and (tag[:-1] in given or given.strip() == b"*"):
-            await _answer(send, 304, b"", [(b"etag", tag), *_KEEP])
-            return
-        encoding = negotiated(visit.headers.get(b"accept-encoding", b"")) or ""
-        key = (layer.id, layer.version, tms.id, z, x, y, encoding)
-        content = self._get(key)
-        if content is None:
-            content = await self._made(layer, tms, key)
-        headers = [(b"content-type", MVT), *_KEEP]
-        if encoding and len(content) and content[:1] != b"\x1a":
-            # a tile begins with the field of its layer; what does not is compressed
-            tag = tag[:-1] + b"-" + encoding.encode() + b'"'
-            headers.append((b"content-encoding", encoding.encode()))
-        await _answer(send, 200 if content else 204, content, [(b"etag", tag), *headers])
+        if given is not None:
+            tag = tag_of(layer, scope["path"])
+            if tag[:-1] in given or given.strip() == b"*":
+                await _answer(send, 304, b"", [(b"etag", tag_given(tag, given)), *_KEEP])
+                return
+        if kept is None:
+            tag = tag_of(layer, scope["path"])
+            kept = _sent(await _made(layer, tms, (z, x, y), encoding), tag, encoding)
+            self._put(key, kept)
+        await _answer(send, 200 if kept.content else 204, kept.content, kept.headers)
 
-    async def _made(self, layer: Layer, tms: TileMatrixSet, key: Key) -> bytes:
-        from layers import tiles  # noqa: PLC0415 - slow to import
-
-        _, _, _, z, x, y, encoding = key
-        if tiles.is_quick(layer, z, x, y, tms, QUICK):
-            content = _packed(tiles.tile(layer, z, x, y, tms), encoding)
-        else:
-            content = await run_in_threadpool(lambda: _packed(tiles.tile(layer, z, x, y, tms), encoding))
-        self._put(key, content)
-        return content
-
-    def _get(self, key: Key) -> bytes | None:
+    def _get(self, key: Key) -> Kept | None:
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
             return found
 
-    def _put(self, key: Key, content: bytes) -> None:
+    def _put(self, key: Key, made: Kept) -> None:
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = content
-                self._size += len(content) + OVERHEAD
+                self._kept[key] = made
+                self._size += len(made.content) + OVERHEAD
             while self._size > self._room:
                 _, old = self._kept.popitem(last=False)
-                self._size -= len(old) + OVERHEAD
+                self._size -= len(old.content) + OVERHEAD
+
+
+async def _made(layer: Layer, tms: TileMatrixSet, at: tuple[int, int, int], encoding: str) -> bytes:
+    from layers import tiles  # noqa: PLC0415 - slow to import
+
+    rows = tiles.meeting(layer, *at, tms)
+    if rows is not None and len(rows) <= QUICK:
+        return _packed(tiles.tile(layer, *at, tms, rows), encoding)
+    return await run_in_threadpool(lambda: _packed(tiles.tile(layer, *at, tms, rows), encoding))
+
+
+def _sent(content: bytes, tag: bytes, encoding: str) -> Kept:
+    headers = [(b"content-type", MVT), *_KEEP]
+    if encoding and content and content[:1] != b"\x1a":
+        # a tile begins with the field of its layer; what does not is compressed
+        tag = tag[:-1] + b"-" + encoding.encode() + b'"'
+        headers.append((b"content-encoding", encoding.encode()))
+    if content:
+        headers.append((b"content-length", b"%d" % len(content)))
+    return Kept(tag, content, ((b"etag", tag), *headers))
 
 
 class _Route:
@@ -130,9 +151,6 @@ def _packed(content: bytes, encoding: str) -> bytes:
     return encoder(encoding)(content) if encoding and len(content) >= LEAST else content
 
 
-async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    told: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
-    if status == 200:
-        headers.append((b"content-length", b"%d" % len(body)))
-    await send(told)
+async def _answer(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
     await send({"type": "http.response.body", "body": body})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -135,37 +136,74 @@ def items(  # noqa: PLR0913, PLR0917 - one argument for each query parameter
     """Features as GeoJSON, in a stable order, page by page."""
     layer = catalogue.layer(collection)
     wanted = asked(layer, parameters, request)
-    rows = select(layer, wanted.query)
-    start = queries.position(layer, rows, after, ordered=bool(wanted.query.sort)) + offset
-    limit = min(limit, ON_A_PAGE if html else MAX_LIMIT)
-    shown = rows[start : start + limit]
-    url = f"{base}/collections/{collection}/items"
-    kept = {k: v for k, v in request.query_params.items() if k not in {"offset", "after"}}
-
-    def address(**more: str | int) -> str:
-        return f"{url}?{urlencode({**kept, **more})}"
-
-    links = [link(address(**_place(after, offset)), "self", GEOJSON, "This page")]
-    links.append(link(address(**_place(after, offset), f="html"), "alternate", "text/html", "This page for people"))
-    links.append(link(f"{base}/collections/{collection}", "collection", "application/json", layer.title))
-    if start + len(shown) < len(rows):
-        links.append(link(address(after=queries.token(layer, int(shown[-1]))), "next", GEOJSON, "Next page"))
-    if start > 0:
-        links.append(link(address(offset=max(min(start, len(rows)) - limit, 0)), "prev", GEOJSON, "Page before"))
-    extra = {"numberMatched": len(rows), "numberReturned": len(shown), "links": links}
+    page = Page(layer, wanted, min(limit, ON_A_PAGE if html else MAX_LIMIT), offset, after)
+    extra = page.members(base, dict(request.query_params))
     if html:
-        table = features.properties(layer, shown)
-        listed = list(zip(shown.tolist(), table, strict=True))
-        return responses.page("items.html", etag, layer=layer, rows=listed, offset=start, **extra)
-    content = features.features(layer, shown, crs=wanted.reference.crs, swap=wanted.reference.swap, names=wanted.names)
-    answer = responses.json(features.feature_collection(content, extra), etag, media_type=GEOJSON)
-    answer.headers["Content-Crs"] = f"<{wanted.reference.uri}>"
-    return answer
+        table = features.properties(layer, page.shown)
+        listed = list(zip(page.shown.tolist(), table, strict=True))
+        return responses.page("items.html", etag, layer=layer, rows=listed, offset=page.start, **extra)
+    return page.answer(extra, etag)
 
 
-def _place(after: str | None, offset: int) -> dict[str, str | int]:
-    """Parameters that name a page."""
-    return ({"after": after} if after else {}) | ({"offset": offset} if offset else {})
+class Page:
+    """Some of the features that are asked for.
+
+    Parameters
+    ----------
+    layer, wanted
+        What is asked of which layer.
+    limit
+        Features at most.
+    offset, after
+        Where the page starts: features to pass over, and the token of a place to go on from.
+
+    Attributes
+    ----------
+    rows, shown
+        All that match, and those of this page.
+    start
+        How many of those that match stand before it.
+    """
+
+    def __init__(self, layer: Layer, wanted: Asked, limit: int, offset: int = 0, after: str | None = None) -> None:
+        self.layer, self.wanted, self.limit, self.offset, self.after = layer, wanted, limit, offset, after
+        self.rows = select(layer, wanted.query)
+        self.start = queries.position(layer, self.rows, after, ordered=bool(wanted.query.sort)) + offset
+        self.shown = self.rows[self.start : self.start + limit]
+
+    def members(self, base: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Return counts, and links with the parameters of the request."""
+        kept = {k: v for k, v in parameters.items() if k not in {"offset", "after"}}
+        url = f"{base}/collections/{self.layer.id}"
+
+        def address(**more: str | int) -> str:
+            return f"{url}/items?{urlencode({**kept, **more})}"
+
+        here: dict[str, str | int] = {"after": self.after} if self.after else {}
+        here |= {"offset": self.offset} if self.offset else {}
+        end, count = self.start + len(self.shown), len(self.rows)
+        links = [
+            link(address(**here), "self", GEOJSON, "This page"),
+            link(address(**here, f="html"), "alternate", "text/html", "This page for people"),
+            link(url, "collection", "application/json", self.layer.title),
+        ]
+        if end < count:
+            on = address(after=queries.token(self.layer, int(self.shown[-1])))
+            links.append(link(on, "next", GEOJSON, "Next page"))
+        if self.start > 0:
+            back = address(offset=max(min(self.start, count) - self.limit, 0))
+            links.append(link(back, "prev", GEOJSON, "Page before"))
+        return {"numberMatched": count, "numberReturned": len(self.shown), "links": links}
+
+    def answer(self, extra: dict[str, Any], etag: str) -> Response:
+        """Return the page as GeoJSON."""
+        reference, names, around = self.wanted.reference, self.wanted.names, features.collection(extra)
+        content = features.features(
+            self.layer, self.shown, crs=reference.crs, swap=reference.swap, names=names, around=around
+        )
+        answer = responses.json(content, etag, media_type=GEOJSON)
+        answer.headers["Content-Crs"] = f"<{reference.uri}>"
+        return answer
 
 
 @router.get(
