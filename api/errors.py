@@ -97,9 +97,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _revier(_request: Request, error: Exception) -> Response:
+async def _revier(request: Request, error: Exception) -> Response:
     assert isinstance(error, RevierError)  # noqa: S101 - registered for it
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY and request.method == "GET":
+        status = HTTPStatus.BAD_REQUEST  # its parameters are wrong, it has no body that could be
     listed = [{"where": p.where, "what": p.what, "remedy": p.remedy} for p in error.problems]
     headers = {"WWW-Authenticate": CHALLENGE} if status == HTTPStatus.UNAUTHORIZED else None
     return problem(status, str(error), listed, headers)

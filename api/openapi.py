@@ -29,12 +29,12 @@ PROBLEMS = {
     408: "The body did not come in time.",
     409: "Something of this name exists already.",
     413: "The body is too large.",
-    422: "The body, or what is asked for, cannot be used; all problems are listed.",
+    422: "The body cannot be used; all problems are listed.",
     429: "Too many requests; `Retry-After` says when to come back.",
     503: "Nothing is served yet, or too much is asked for at once.",
     507: "The disk is full; nothing was changed.",
 }
-ALWAYS, OF_PATHS, OF_QUESTIONS = (400, 401, 429, 503), (404,), (422,)
+ALWAYS, OF_PATHS = (400, 401, 429, 503), (404,)
 OF_BODIES, OF_CHANGES = (408, 413, 422), (403, 404, 409, 422, 507)
 # as OGC API Features Part 1 wants them, word for word; what FastAPI reads as text
 STANDARD: dict[str, dict[str, Any]] = {
@@ -116,8 +116,6 @@ def _answers(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any
     if method in {"get", "head"} and path not in ALIVE:
         found["304"] = {"description": "The client has it already."}
     problems = {*ALWAYS, *(OF_PATHS if "{" in path else ())}
-    if path.startswith("/places/") or path.endswith("/download"):
-        problems.update(OF_QUESTIONS)
     if "requestBody" in operation:
         problems.update(OF_BODIES)
     if method not in {"get", "head"}:

@@ -102,7 +102,8 @@ class Grid:
     arrays: tuple[Any, ...]
 
     def __init__(self, west: float, south: float, cell_m: float, nx: int, ny: int) -> None:
-        self.west, self.south, self.cell_m, self.nx, self.ny = west, south, cell_m, nx, ny
+        # a whole number would have the kernels compiled once more
+        self.west, self.south, self.cell_m, self.nx, self.ny = west, south, float(cell_m), nx, ny
 
     @classmethod
     def around(cls, coords: FloatArray, cell_m: float | None = None) -> Grid:

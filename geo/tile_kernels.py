@@ -18,6 +18,8 @@ MOST_POINTS = 64
 BEYOND = np.int64(2**62)
 # rows after which a column without two alike is taken for one that has none
 SAMPLE = 64
+# of numbers written out the compiler makes a function for each value
+ZERO, ONE, TWO = np.int64(0), np.int64(1), np.int64(2)
 MOVE_TO, LINE_TO, CLOSE = 9, 2, 15
 FLOAT, INTEGER, FLAG, DOUBLE = 0, 1, 2, 3
 
@@ -34,7 +36,7 @@ def commands(index, coords, offsets, part_kinds, origin, shift, frame, content, 
     work = np.empty((2 * MOST_POINTS + 32, 2), np.int64)
     ring_of = np.zeros(MOST_POINTS + 16, np.int64)
     rings, parts, rows = offsets
-    at = 0
+    at = ZERO
     for i in range(len(index)):
         row = index[i]
         first, last = rows[row], rows[row + 1]
@@ -50,12 +52,12 @@ def commands(index, coords, offsets, part_kinds, origin, shift, frame, content, 
             begin, end = parts[first], parts[last]
             points = rings[end] - rings[begin]
             if points <= MOST_POINTS:
-                total, turn = 0, np.int64(0)
+                total, turn = ZERO, ZERO
                 if end - begin == 1:
                     # one ring, as nearly all have, is looked at here: handing arrays on takes longer than the work
                     total, turn = _ring_within(coords, rings[begin], rings[end] - 1, origin, shift, frame, xs)
                 if turn:
-                    at = _write_ring(xs, 0, total, turn > 0, 0, 0, content, at)
+                    at = _write_ring(xs, ZERO, total, turn > 0, ZERO, ZERO, content, at)
                     kinds[i] = POLYGON
                 else:
                     bounds = begin, end
@@ -67,7 +69,7 @@ def commands(index, coords, offsets, part_kinds, origin, shift, frame, content, 
 @njit(cache=True, nogil=True, inline="always")
 def _ring_within(coords, first, last, origin, shift, frame, xs):
     """Round a ring into `xs`; returns how many corners it has and its turn, 0 unless it is simple and in the frame."""
-    total = 0
+    total = ZERO
     # as numbers, or they would be read again for each corner
     origin_x, origin_y, half = origin[0], origin[1], (np.int64(1) << shift) >> 1
     west, north, east, south = BEYOND, BEYOND, -BEYOND, -BEYOND
@@ -150,9 +152,9 @@ def room(index, rings, parts, rows):
 def trusted(coords, offsets, part_kinds, content, ends):
     """Write the commands of shapes in whole units of the tile that are valid; see `commands`."""
     rings, parts, rows = offsets
-    at = 0
+    at = ZERO
     for row in range(len(rows) - 1):
-        pen_x, pen_y = np.int64(0), np.int64(0)
+        pen_x, pen_y = ZERO, ZERO
         for part in range(rows[row], rows[row + 1]):
             for ring in range(parts[part], parts[part + 1]):
                 start, end = rings[ring], rings[ring + 1]
@@ -219,7 +221,7 @@ def _points(coords, rings, parts, first, last, origin, shift, frame, content, at
     if count == 0:
         return at
     at = _put(content, at, (np.int64(count) << 3) | 1)
-    pen_x, pen_y = np.int64(0), np.int64(0)
+    pen_x, pen_y = ZERO, ZERO
     for part in range(first, last):
         k = rings[parts[part]]
         x, y = _rounded(coords[k, 0], origin[0], shift), _rounded(coords[k, 1], origin[1], shift)
@@ -234,7 +236,7 @@ def _points(coords, rings, parts, first, last, origin, shift, frame, content, at
 def _small(coords, rings, bounds, origin, shift, frame, content, at, xs, work, ring_of):
     """Write one small polygon; returns the end and its kind, 0 if shapely must look at it, 4 if it is not here."""
     first, last = bounds
-    total = 0
+    total = ZERO
     west, north, east, south = BEYOND, BEYOND, -BEYOND, -BEYOND
     kept_rings = 0
     for ring in range(first, last):
@@ -265,20 +267,20 @@ def _small(coords, rings, bounds, origin, shift, frame, content, at, xs, work, r
     if _tangled(xs, ring_of, total):
         return at, 0
     if west >= frame[0] and east <= frame[2] and north >= frame[1] and south <= frame[3]:
-        return _write_rings(xs, ring_of, total, 1, content, at), POLYGON
+        return _write_rings(xs, ring_of, total, ONE, content, at), POLYGON
     if kept_rings > 1:
         return at, 0
-    count = _clipped(xs, total, frame, 0, work, ring_of)
+    count = _clipped(xs, total, frame, ZERO, work, ring_of)
     if count == 0:
         return at, 4
     if count < 0 or _tangled(work, ring_of, count):
         # a corner on the frame ties pieces together; a unit further in it does not
         ring_of[:total] = 0
-        count = _clipped(xs, total, frame, 1, work, ring_of)
+        count = _clipped(xs, total, frame, ONE, work, ring_of)
         if count <= 0 or _tangled(work, ring_of, count):
             return at, 0
     # what is cut off may leave two pieces, both with an outer ring
-    return _write_rings(work, ring_of, count, 2, content, at), POLYGON
+    return _write_rings(work, ring_of, count, TWO, content, at), POLYGON
 
 
 @njit(cache=True, nogil=True)
@@ -305,8 +307,8 @@ def _area(xs, begin, end):
 @njit(cache=True, nogil=True)
 def _write_rings(xs, ring_of, total, outer, content, at):
     """Write rings, those with a number below `outer` as outer ones; returns the end."""
-    x, y = np.int64(0), np.int64(0)
-    begin = 0
+    x, y = ZERO, ZERO
+    begin = ZERO
     while begin < total:
         end = begin
         while end < total and ring_of[end] == ring_of[begin]:
@@ -322,7 +324,7 @@ def _write_rings(xs, ring_of, total, outer, content, at):
 @njit(cache=True, nogil=True)
 def _tangled(xs, ring_of, total):
     """Whether any two sides of a polygon's rings meet other than at the corner they share."""
-    begin = 0
+    begin = ZERO
     while begin < total:
         end = begin + 1
         while end < total and ring_of[end] == ring_of[begin]:
@@ -378,14 +380,14 @@ def _clipped(xs, total, frame, inset, work, ring_of):
     half = len(work) // 2
     source, target = work[:half], work[half:]
     place, value = np.empty(4, np.int64), np.empty(4, np.int64)
-    count = _kept(xs, 0, total, source, 0, 0, ring_of, 0)
+    count = _kept(xs, ZERO, total, source, ZERO, ZERO, ring_of, ZERO)
     pieces = 1
     for side in range(4):
         axis = side % 2
         other = 1 - axis
         limit = frame[side] - inset if side >= 2 else frame[side] + inset
         crossings = 0
-        out = 0
+        out = ZERO
         for k in range(count):
             j = k + 1 if k + 1 < count else 0
             p, q = source[k, axis], source[j, axis]
@@ -412,19 +414,28 @@ def _clipped(xs, total, frame, inset, work, ring_of):
         if crossings == 4:
             # the run from one crossing to the next that lies within is a piece if both are neighbours on the frame
             one = 0 if place[0] == 0 else 1
-            sides = np.sort(value)
-            if sides[1] == sides[2]:
+            below, above = _middle(value)
+            if below == above:
                 return -1
-            if (value[one] < sides[2]) == (value[one + 1] < sides[2]):
+            if (value[one] < above) == (value[one + 1] < above):
                 begin, end = place[one], place[one + 1] + 1
                 pieces = 2
         # rounding may have put corners onto each other
-        first = _kept(target, 0, begin, source, 0, 0, ring_of, 0)
-        first = _closed(source, 0, _kept(target, end, out, source, first, 0, ring_of, 0))
-        count = _closed(source, first, _kept(target, begin, end, source, first, first, ring_of, 1))
+        first = _kept(target, ZERO, begin, source, ZERO, ZERO, ring_of, ZERO)
+        first = _closed(source, ZERO, _kept(target, end, out, source, first, ZERO, ring_of, ZERO))
+        count = _closed(source, first, _kept(target, begin, end, source, first, first, ring_of, ONE))
         if count == 0:
             return 0
     return count
+
+
+@njit(cache=True, nogil=True)
+def _middle(value):
+    """Second and third of four numbers in order."""
+    low, high = min(value[0], value[1]), max(value[0], value[1])
+    other_low, other_high = min(value[2], value[3]), max(value[2], value[3])
+    one, two = max(low, other_low), min(high, other_high)
+    return min(one, two), max(one, two)
 
 
 @njit(cache=True, nogil=True)

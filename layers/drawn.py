@@ -74,24 +74,27 @@ class Drawn:
     @cached_property
     def shapes(self) -> Shapes:
         """Shapes whose outer rings run counterclockwise, holes clockwise (RFC 7946)."""
-        return _oriented(self._given)
+        found = _oriented(self._given)
+        rings, parts, rows = still(found.rings), still(found.parts), still(found.rows)
+        return Shapes(still(found.coords), rings, parts, rows, still(found.part_kinds), found.crs, found.heights)
 
     @cached_property
     def lonlat(self) -> NDArray[np.int32]:
         """Longitude and latitude of each point in 1e-7 degrees, shape (points, 2)."""
-        return np.rint(self.shapes.to_crs(WGS84).coords / DEGREE).astype(np.int32)
+        return still(np.rint(self.shapes.to_crs(WGS84).coords / DEGREE).astype(np.int32))
 
     @cached_property
     def world(self) -> NDArray[np.uint32]:
         """Points in web Mercator, from the north-west corner of the world to 2^32; what lies beyond is on its edge."""
-        return _world(self.lonlat)
+        return still(_world(self.lonlat))
 
     @cached_property
     def tree(self) -> BoxTree:
         """Boxes of the rows in degrees."""
         own = self.shapes
         whole = Shapes(self.lonlat, own.rings, own.parts, own.rows, own.part_kinds, WGS84)
-        return BoxTree.of(whole.bounds * DEGREE)
+        tree = BoxTree.of(whole.bounds * DEGREE)
+        return BoxTree(still(tree.order), still(tree.boxes), still(tree.levels))
 
     @cached_property
     def extent(self) -> tuple[float, float, float, float] | None:
@@ -115,6 +118,13 @@ class Drawn:
         if high is None:
             return np.empty(0, np.int64)
         return np.where(np.isfinite(high), np.rint(np.nan_to_num(high) * 1e3), NO_HEIGHT).astype(np.int64)
+
+
+def still(array: NDArray[Any]) -> NDArray[Any]:
+    """View that nobody writes to, as of mapped files: kernels are compiled for one kind of array, not for two."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _world(lonlat: NDArray[np.int32]) -> NDArray[np.uint32]:

@@ -28,7 +28,7 @@ GRAMMAR = r"""
           | sum COMPARISON sum -> compare
           | sum [NOT] "between"i sum "and"i sum -> between
           | sum [NOT] "in"i "(" sum ("," sum)* ")" -> member
-          | sum [NOT] "like"i sum -> like
+          | sum [NOT] (LIKE | ILIKE) sum -> like
           | sum "is"i [NOT] NULL -> is_null
 ?sum: product
     | product ((PLUS | MINUS) product)+ -> reckon
@@ -49,6 +49,8 @@ GRAMMAR = r"""
      | "(" either ")"
 NOT: "not"i
 NULL: "null"i
+LIKE: "like"i
+ILIKE: "ilike"i
 TRUE: "true"i
 FALSE: "false"i
 PLUS: "+"
@@ -189,7 +191,9 @@ class _Reader(Transformer_NonRecursive[Token, Part]):
     def member(self, part: Part, no: Token | None, *items: Part) -> Part:
         return self.build.negated(self.build.member(part, items), negate=no is not None)
 
-    def like(self, part: Part, no: Token | None, pattern: Part) -> Part:
+    def like(self, part: Part, no: Token | None, how: Token, pattern: Part) -> Part:
+        if how.type == "ILIKE":  # no word of the standard, but GDAL sends it for its own `like`, which knows no case
+            part, pattern = (call(self.build, one.at, "casei", (one,)) for one in (part, pattern))
         return self.build.negated(self.build.like(part, pattern), negate=no is not None)
 
     def is_null(self, part: Part, no: Token | None, _null: Token) -> Part:

@@ -14,7 +14,7 @@ from geo.arrays import IntArray
 from geo.errors import Problem
 from geo.shapes import POLYGON, Shapes
 from layers import mvt, squares
-from layers.drawn import DEGREE, HALF_WORLD_M, WGS84, WORLD, Drawn
+from layers.drawn import DEGREE, HALF_WORLD_M, WGS84, WORLD, Drawn, still
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer
 from layers.tile_matrices import WEB_MERCATOR_QUAD, TileMatrixSet, bounds
@@ -70,9 +70,9 @@ def tile(
     if rows is None:
         rows = meeting(layer, z, x, y, tms)
     if rows is None:
-        content = squares.tile(layer, z, x, y, tms, world)
+        summed = squares.tile(layer, z, x, y, tms, world)
         layer.done("tiles")
-        return content
+        return summed
     if len(rows) == 0:
         return b""
     shapes = drawn.shapes
@@ -161,7 +161,7 @@ def _world(drawn: Drawn, tms: TileMatrixSet) -> NDArray[np.uint32]:
     if tms.id not in kept:
         metres = drawn.shapes.to_crs(tms.crs).coords
         share = np.column_stack([metres[:, 0] - tms.west_m, tms.north_m - metres[:, 1]]) / tms.side_m
-        kept[tms.id] = np.clip(np.rint(share * WORLD), 0, WORLD - 1).astype(np.uint32)
+        kept[tms.id] = still(np.clip(np.rint(share * WORLD), 0, WORLD - 1).astype(np.uint32))
     return kept[tms.id]
 
 

@@ -121,6 +121,8 @@ def problems(rule: Any) -> list[str]:
         ("name like '%\\%'", [3]),
         ("name not like '%e%'", [3, 5]),
         ("name like 'm%'", []),
+        ("name ilike 'm%'", [2]),
+        ("carrier not ILIKE 'GAS'", [2, 4]),
         ("carrier like '%o%'", [2, 4]),
         ("carrier not like '%o%'", [1, 3, 5]),
         ("name > 'Hörde'", [2, 4, 5]),

@@ -104,6 +104,17 @@ def test_gdal_pushes_a_filter_down(server: str) -> None:
     assert f"Feature Count: {count}\n" in done.stdout
 
 
+def test_gdal_pushes_its_own_like_down(server: str) -> None:
+    """Its `like` knows no case: it asks for `ILIKE`, which the standard has not."""
+    where = "data_grade LIKE 'c%'"
+    done = run(need("ogrinfo"), "-ro", "-so", "-where", where, f"OAPIF:{server}", STOCK, CPL_DEBUG="OAPIF,HTTP")
+    asked = [urllib.parse.unquote(line) for line in done.stderr.splitlines() if "Fetch(" in line]
+    assert [line for line in asked if "ILIKE" in line]
+    count = matched(server, STOCK, filter="casei(data_grade) LIKE 'c%'")
+    assert count > 0
+    assert f"Feature Count: {count}\n" in done.stdout
+
+
 def test_gdal_pages_filters_by_box_and_reprojects(server: str, tmp_path: Path) -> None:
     """As a user copies a layer to a file of their own."""
     target = tmp_path / "stock.gpkg"
@@ -243,8 +254,10 @@ def test_qgis_reads_filters_reprojects_and_draws(server: str, town: list[str], t
     script, out = tmp_path / "read.py", tmp_path / "found.json"
     script.write_text(textwrap.dedent(QGIS), encoding="utf-8")
     plain = [name for name in town if name.count(".") == 1]
+    # it reads each three times, by pages: single buildings of a city would take minutes, the newer GDAL reads them
+    kinds = [name if name != "05913000.stock" else "05913000.cells" for name in KINDS]
     run(
-        *(SYSTEM_PYTHON, str(script), server, str(out), *plain, *KINDS),
+        *(SYSTEM_PYTHON, str(script), server, str(out), *plain, *kinds),
         seconds=300,
         QT_QPA_PLATFORM="offscreen",
         XDG_RUNTIME_DIR=str(tmp_path),

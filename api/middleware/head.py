@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from api.middleware.visit import Message, Part, Receive, Scope, Send
 
+# in the scope of a request whose body nobody will get
+BODILESS = "revier.bodiless"
+
 
 class Head:
     """Lets HEAD be answered as GET, and keeps the body back.
@@ -32,7 +35,7 @@ class Head:
                 ended = True
                 await send({"type": "http.response.body", "body": b""})
 
-        scope["method"] = "GET"
+        scope["method"], scope[BODILESS] = "GET", True
         try:
             await self.app(scope, receive, bodiless)
         finally:

@@ -13,10 +13,12 @@ import numpy as np
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 from api import deps, errors
 from api.deps import BaseUrl, CatalogueDep
 from api.errors import NotModifiedError
+from api.middleware.head import BODILESS
 from api.responses import link
 from api.routes.items import GivenDep, asked
 from api.serving import Served
@@ -85,6 +87,10 @@ class Sent(FileResponse):
     """A file that is sent in larger pieces."""
 
     chunk_size = 512 * 1024
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file; for a HEAD it is not read."""
+        await super().__call__({**scope, "method": "HEAD"} if scope.get(BODILESS) else scope, receive, send)
 
 
 def links(layer: Layer, url: str) -> list[dict[str, str]]:
