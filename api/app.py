@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import __version__, errors
+from api import __version__, errors, queries
 from api.access import Access
 from api.addresses import Addresses
 from api.deps import strict_query
@@ -148,9 +148,11 @@ def _touch(catalogue: Catalogue) -> None:
 
 
 def _warm(catalogue: Catalogue) -> None:
-    """Compute a scenario of the first place that has buildings."""
+    """Read a filter, and compute a scenario of the first place that has buildings."""
     try:
         _touch(catalogue)
+        for collection in catalogue.ids()[:1]:
+            queries.asked(catalogue.layer(collection), queries.Given(filter="true"))
         for key, entry in catalogue.release.places.items():
             if entry["kind"] == "municipality" and entry["calibration"] is not None:
                 catalogue.run(key, "climate_equity")

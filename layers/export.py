@@ -50,8 +50,6 @@ NAMES = {
 IN_DEGREES = ("geojson", "csv", "pmtiles")
 # files made before a change here are made anew
 EDITION = 1
-# last zoom of PMTiles: a unit of such a tile is 15 cm; clients magnify beyond
-DEEPEST = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +76,7 @@ class Wanted:
     language
         Of the style that QGIS uses when it opens a GeoPackage.
     max_zoom
-        Last zoom of PMTiles.
+        Last zoom of PMTiles; as deep as outlines are exact when None.
     """
 
     file_format: str
@@ -89,7 +87,7 @@ class Wanted:
     wkt: bool = False
     dialect: Dialect = "rfc4180"
     language: Language = "en"
-    max_zoom: int = DEEPEST
+    max_zoom: int | None = None
 
     def key(self, layer: Layer) -> str:
         """Equal for equal files of a layer; letters and digits."""
@@ -121,7 +119,7 @@ def checked(layer: Layer, wanted: Wanted) -> None:
         problems.append(Problem("wkt, dialect", f"say nothing about {NAMES[kind]}", "Leave them out, or take csv."))
     if kind != "tif" and wanted.column is not None:
         problems.append(Problem("column", f"says nothing about {NAMES[kind]}", "Leave it out, or use properties."))
-    if kind != "pmtiles" and wanted.max_zoom != DEEPEST:
+    if kind != "pmtiles" and wanted.max_zoom is not None:
         problems.append(Problem("max_zoom", f"says nothing about {NAMES[kind]}", "Leave it out, or take pmtiles."))
     if problems:
         raise InputError(problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,18 @@ from layers import tilesets
 from layers.export_arrow import Selection
 from layers.layer import Layer
 from layers.tile_matrices import WEB_MERCATOR_QUAD, Limits
-from layers.tiles import tile
+from layers.tiles import DEEPEST, tile
 
 # about a minute's work
 MAX_TILES = 100_000
+PARTS_OF_A_SIDE = 50
+# shallower files would save nothing
+LEAST = 9
+# corners that are looked at
+SAMPLE = 200_000
 
 
-def write(path: Path, selection: Selection, about: dict[str, str], deepest: int) -> None:
+def write(path: Path, selection: Selection, about: dict[str, str], deepest: int | None = None) -> None:
     """Write the tiles that the service would give.
 
     Parameters
@@ -31,7 +37,7 @@ def write(path: Path, selection: Selection, about: dict[str, str], deepest: int)
     about
         ``title``, ``description``, ``licences``.
     deepest
-        Last zoom.
+        Last zoom; the one that `needed` names when omitted.
 
     Raises
     ------
@@ -43,7 +49,7 @@ def write(path: Path, selection: Selection, about: dict[str, str], deepest: int)
     from pmtiles.writer import Writer  # noqa: PLC0415 - slow to import
 
     layer = selection.part()
-    zooms = range(deepest + 1)
+    zooms = range((needed(layer) if deepest is None else deepest) + 1)
     _checked(layer, zooms)
     with path.open("wb") as file:
         writer: Any = Writer(file)  # type: ignore[no-untyped-call]
@@ -56,6 +62,24 @@ def write(path: Path, selection: Selection, about: dict[str, str], deepest: int)
             writer.finalize(header, _metadata(layer, zooms, about))
         finally:
             writer.tile_f.close()
+
+
+def needed(layer: Layer) -> int:
+    """Zoom beyond which outlines get no better: a unit of its tiles is a fiftieth of a usual side, or less.
+
+    Maps enlarge tiles beyond it. Municipalities at the zoom of buildings would be sixteen thousand tiles.
+    """
+    shapes, world = layer.drawn.shapes, layer.drawn.world[:SAMPLE].astype(np.int64)
+    sides = np.hypot(*np.diff(world, axis=0).T)
+    within = np.ones(len(sides), dtype=np.bool_)
+    ends = shapes.rings[1:-1] - 1
+    within[ends[ends < len(sides)]] = False
+    sides = sides[within & (sides > 0)]
+    if sides.size == 0:
+        return DEEPEST
+    # at zoom 20 a unit is one of the world's
+    exact = math.ceil(20 - math.log2(max(float(np.median(sides)) / PARTS_OF_A_SIDE, 1.0)))
+    return min(max(exact, layer.min_zoom, LEAST), DEEPEST)
 
 
 def _nothing(layer: Layer) -> InputError:

@@ -49,7 +49,9 @@ def export(  # noqa: PLR0913, PLR0917 - one argument for each option
     wkt: Annotated[bool, typer.Option("--wkt", help="CSV: add the geometry.")] = False,  # noqa: FBT002
     dialect: Annotated[str, typer.Option(help="CSV: rfc4180, or excel-de as a German Excel opens it.")] = "rfc4180",
     lang: Annotated[str, typer.Option(help="Language of the style in a GeoPackage: en or de.")] = "en",
-    max_zoom: Annotated[int, typer.Option(min=0, max=20, help="Last zoom of PMTiles.")] = 16,
+    max_zoom: Annotated[
+        int | None, typer.Option(min=0, max=20, help="Last zoom of PMTiles; where outlines are exact if omitted.")
+    ] = None,
     home: Home = None,
 ) -> None:
     """Write a collection, or what a filter leaves of it, to a file."""

@@ -52,6 +52,8 @@ class Headers:
             (b"cross-origin-resource-policy", b"cross-origin"),
             (b"cross-origin-resource-policy", b"same-origin"),
         )
+        # the client has the others with what it holds
+        self._unchanged = _raw({name: value for name, value in common.items() if name.startswith("Access-Control")})
         allowed = {"Access-Control-Allow-Methods": "GET, HEAD, OPTIONS", "Access-Control-Max-Age": str(DAY_S)}
         allowed |= {
             "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, If-None-Match, Range, X-Request-ID"
@@ -72,7 +74,8 @@ class Headers:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._of(message, visit.role == "public"), own]
+                told = self._unchanged if message["status"] == 304 else self._of(message, visit.role == "public")
+                message["headers"] = [*message["headers"], *told, own]
             await send(message)
 
         await self.app(scope, receive, with_headers)

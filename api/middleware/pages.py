@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from layers.catalogue import Catalogue
     from layers.layer import Layer
+    from layers.query import Box
 
 _PATH = re.compile(r"/collections/([^/]+)/items", re.ASCII)
 _COUNT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
@@ -28,6 +29,8 @@ PLAIN = frozenset({"bbox", "limit", "after", "f"})
 DEFAULT_LIMIT = 1000
 # features that are written at once; more wait for a thread, so that others need not wait for them
 QUICK = 2000
+# that are found at once
+QUICK_TO_FIND = 50_000
 # of a layer whose attributes are not kept as texts
 QUICK_WITHOUT_TEXTS = 100
 
@@ -77,18 +80,17 @@ class Pages:
             return errors.not_modified(tag)
         limit = min(int(parameters.get("limit", DEFAULT_LIMIT)), items.MAX_LIMIT)
 
-        def made() -> Response | None:
-            try:
-                wanted = queries.asked(layer, Given(bbox=parameters.get("bbox")))
-                page = items.Page(layer, wanted, limit, after=parameters.get("after"))
-            except RevierError:
-                return None
+        def made() -> Response:
+            page = items.Page(layer, wanted, limit, after=parameters.get("after"))
             return page.answer(page.members(base, parameters), tag)
 
-        # a box of a large layer may hold all of it
         most = QUICK_WITHOUT_TEXTS if layer.texts is None else QUICK
-        is_quick = limit <= most and (len(layer) <= 10 * QUICK or "bbox" in parameters)
-        return made() if is_quick else await run_in_threadpool(made)
+        try:
+            wanted = queries.asked(layer, Given(bbox=parameters.get("bbox")))
+            is_quick = limit <= most and _expected(layer, wanted.query.box) <= QUICK_TO_FIND
+            return made() if is_quick else await run_in_threadpool(made)
+        except RevierError:
+            return None
 
 
 class _Route:
@@ -109,6 +111,17 @@ def _plain(query: bytes) -> dict[str, str] | None:
     found = dict(pairs)
     is_plain = len(found) == len(pairs) and PLAIN.issuperset(found) and found.get("f", "json") == "json"
     return found if is_plain and _COUNT.fullmatch(found.get("limit", "1")) else None
+
+
+def _expected(layer: Layer, box: Box | None) -> float:
+    """How many features a box would hold if they lay evenly."""
+    if box is None or layer.extent is None:
+        return len(layer)
+    west, south, east, north = layer.extent
+    width = max(min(box.east, east) - max(box.west, west), 0.0) if box.west <= box.east else east - west
+    height = max(min(box.north, north) - max(box.south, south), 0.0)
+    area = (east - west) * (north - south)
+    return len(layer) * (width * height / area if area else 1.0)
 
 
 def _takes_json(scope: Scope, parameters: dict[str, str]) -> bool:

@@ -27,9 +27,9 @@ OVERHEAD = 300
 
 
 class Kept(NamedTuple):
-    """A tile as it is sent."""
+    """A tile as it is sent, and its tag without the name of an encoding."""
 
-    tag: bytes
+    plain_tag: bytes
     content: bytes
     headers: tuple[tuple[bytes, bytes], ...]
 
@@ -76,13 +76,11 @@ class Tiles:
             return
         scope["route"] = ROUTE
         given = visit.headers.get(b"if-none-match")
-        if given is not None:
-            tag = tag_of(layer, scope["path"])
-            if tag[:-1] in given or given.strip() == b"*":
-                await _answer(send, 304, b"", [(b"etag", tag_given(tag, given)), *_KEEP])
-                return
+        tag = tag_of(layer, scope["path"]) if kept is None else kept.plain_tag
+        if given is not None and (tag[:-1] in given or given.strip() == b"*"):
+            await _answer(send, 304, b"", [(b"etag", tag_given(tag, given)), *_KEEP])
+            return
         if kept is None:
-            tag = tag_of(layer, scope["path"])
             kept = _sent(await _made(layer, tms, (z, x, y), encoding), tag, encoding)
             self._put(key, kept)
         await _answer(send, 200 if kept.content else 204, kept.content, kept.headers)
@@ -114,14 +112,14 @@ async def _made(layer: Layer, tms: TileMatrixSet, at: tuple[int, int, int], enco
 
 
 def _sent(content: bytes, tag: bytes, encoding: str) -> Kept:
-    headers = [(b"content-type", MVT), *_KEEP]
+    headers, plain = [(b"content-type", MVT), *_KEEP], tag
     if encoding and content and content[:1] != b"\x1a":
         # a tile begins with the field of its layer; what does not is compressed
         tag = tag[:-1] + b"-" + encoding.encode() + b'"'
         headers.append((b"content-encoding", encoding.encode()))
     if content:
         headers.append((b"content-length", b"%d" % len(content)))
-    return Kept(tag, content, ((b"etag", tag), *headers))
+    return Kept(plain, content, ((b"etag", tag), *headers))
 
 
 class _Route:

@@ -131,7 +131,9 @@ async def download(  # noqa: PLR0913, PLR0917 - one argument for each query para
         Dialect, Query(description="CSV: commas and decimal points, or as a German Excel opens it.")
     ] = "rfc4180",
     lang: Annotated[Language, Query(description="Language of the style in a GeoPackage.")] = "en",
-    max_zoom: Annotated[int, Query(ge=0, le=20, description="Last zoom of PMTiles.")] = export.DEEPEST,
+    max_zoom: Annotated[
+        int | None, Query(ge=0, le=20, description="Last zoom of PMTiles; as deep as outlines are exact when omitted.")
+    ] = None,
 ) -> Response:
     """All features that a filter leaves, in one file with its licences; a broken download goes on with Range."""
 
