@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+# what is kept may be dropped between a look and the next: one look tells both whether it is there and what it is
+_NOTHING = object()
 
 
 class Once(Generic[K, V]):
@@ -31,17 +33,19 @@ class Once(Generic[K, V]):
 
     def made(self, key: K, make: Callable[[], V]) -> V:
         """Return what was made under a key, or make it; whoever asks for the same key meanwhile waits."""
-        if key in self._made:
-            return self._made[key]
+        found = self._made.get(key, _NOTHING)
+        if found is not _NOTHING:
+            return cast("V", found)
         with self._lock:
             making = self._making.setdefault(key, threading.RLock())
         with making:
-            if key in self._made:
-                return self._made[key]
-            found = make()
+            found = self._made.get(key, _NOTHING)
+            if found is not _NOTHING:
+                return cast("V", found)
+            made = make()
             with self._lock:
-                self._made[key] = found
+                self._made[key] = made
                 self._making.pop(key, None)
                 while self._most is not None and len(self._made) > self._most:
                     self._made.pop(next(iter(self._made)))
-            return found
+            return made

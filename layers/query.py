@@ -17,6 +17,7 @@ from geo.meeting import meeting
 from layers.drawn import DEGREE, MERCATOR, WGS84, Drawn
 from layers.filters import Filter
 from layers.layer import Layer
+from layers.once import Once
 from layers.relations import values_of
 
 # answers kept for a layer; one of 1.6 million rows takes 6 MB
@@ -90,16 +91,14 @@ def select(layer: Layer, query: Query) -> NDArray[np.int32]:
     query
         Filters must have been read with the layer's columns.
     """
-    kept: dict[object, NDArray[np.int32]] = layer.remembered("answers", dict)
-    key = query.key
-    found = kept.get(key)
-    if found is None:
+    kept: Once[object, NDArray[np.int32]] = layer.remembered("answers", lambda: Once(KEPT))
+
+    def answer() -> NDArray[np.int32]:
         found = _ordered(layer, _selected(layer, query), query.sort)
         found.flags.writeable = False
-        kept[key] = found
-        while len(kept) > KEPT:
-            kept.pop(next(iter(kept)), None)
-    return found
+        return found
+
+    return kept.made(query.key, answer)
 
 
 def _selected(layer: Layer, query: Query) -> NDArray[np.int32]:

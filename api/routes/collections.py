@@ -14,6 +14,7 @@ from api.routes import downloads, rasters, styles, tilesets
 from layers import reference_systems
 from layers.catalogue import Catalogue
 from layers.layer import Layer
+from layers.once import Once
 from layers.reference_systems import CRS84
 
 router = APIRouter(tags=["Collections"])
@@ -21,7 +22,7 @@ router = APIRouter(tags=["Collections"])
 
 # lists as they were sent, by their ETag: a region's 822 collections take a second to describe
 MAX_LISTS = 4
-_LISTS: dict[str, bytes] = {}
+_LISTS: Once[str, bytes] = Once(MAX_LISTS)
 
 
 def describe(catalogue: Catalogue, layer: Layer, base: str) -> dict[str, Any]:
@@ -64,21 +65,21 @@ def describe(catalogue: Catalogue, layer: Layer, base: str) -> dict[str, Any]:
 @router.get("/collections", summary="All collections")
 def collections(catalogue: CatalogueDep, base: BaseUrl, html: WantsHtml, etag: ETag) -> Response:
     """All collections with their metadata."""
-    kept = _LISTS.get(etag)
-    if kept is not None:
-        return responses.json(kept, etag)
-    listed = [describe(catalogue, catalogue.layer(name), base) for name in catalogue.ids()]
     if html:
-        return responses.page("collections.html", etag, collections=listed)
+        return responses.page("collections.html", etag, collections=_described(catalogue, base))
+    return responses.json(_LISTS.made(etag, lambda: _list(catalogue, base)), etag)
+
+
+def _described(catalogue: Catalogue, base: str) -> list[dict[str, Any]]:
+    return [describe(catalogue, catalogue.layer(name), base) for name in catalogue.ids()]
+
+
+def _list(catalogue: Catalogue, base: str) -> bytes:
     links = [
         link(f"{base}/collections", "self", "application/json", "Collections"),
         link(f"{base}/collections?f=html", "alternate", "text/html", "Collections for people"),
     ]
-    body = orjson.dumps({"links": links, "collections": listed})
-    while len(_LISTS) >= MAX_LISTS:
-        _LISTS.pop(next(iter(_LISTS)), None)
-    _LISTS[etag] = body
-    return responses.json(body, etag)
+    return orjson.dumps({"links": links, "collections": _described(catalogue, base)})
 
 
 @router.get("/collections/{collectionId}", summary="One collection")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ from geo.errors import Problem
 from layers import dcat
 from layers.catalogue import Catalogue
 from layers.dcat import Entry, Place, Publisher
+from layers.once import Once
 
 router = APIRouter(tags=["Catalogue"])
 
@@ -28,8 +28,7 @@ SCENARIO_YEARS = (2025, 2045)
 _DESCRIBED: dict[int | str, dict[str, Any]] = {200: {"content": {media_type: {} for media_type in TYPES.values()}}}
 # pages in Turtle and RDF/XML as they were written, the last ones
 MAX_KEPT = 16
-_KEPT: dict[tuple[str, ...], bytes] = {}
-_LOCK = threading.Lock()
+_KEPT: Once[tuple[str, ...], bytes] = Once(MAX_KEPT)
 
 
 def form(
@@ -137,16 +136,12 @@ def _years(catalogue: Catalogue, key: str, theme: str) -> tuple[int, int] | None
 
 def converted(body: bytes, form: Form, tag: str) -> bytes:
     """Turtle or RDF/XML of a page; slow, so written once."""
-    key = (tag, form)
-    if key not in _KEPT:
+
+    def written() -> bytes:
         from rdflib import Graph  # noqa: PLC0415 - slow to import
 
         graph = Graph()
         graph.parse(data=body, format="json-ld")
-        content = graph.serialize(format="turtle" if form == "ttl" else "pretty-xml", encoding="utf-8")
-        with _LOCK:
-            _KEPT[key] = content
-            while len(_KEPT) > MAX_KEPT:
-                _KEPT.pop(next(iter(_KEPT)))
-        return content
-    return _KEPT[key]
+        return graph.serialize(format="turtle" if form == "ttl" else "pretty-xml", encoding="utf-8")
+
+    return _KEPT.made((tag, form), written)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from layers.catalogue import Catalogue
 from layers.columns import Column
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer
+from layers.once import Once
 from layers.tile_matrices import WEB_MERCATOR_QUAD
 from layers.wmts import Figure, RasterLayer, Service
 
@@ -41,8 +41,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 # capabilities as they were written, the last ones
 MAX_KEPT = 8
-_KEPT: dict[tuple[str, ...], bytes] = {}
-_LOCK = threading.Lock()
+_KEPT: Once[tuple[str, ...], bytes] = Once(MAX_KEPT)
 
 
 class ServiceError(Exception):
@@ -111,11 +110,7 @@ def _capabilities(request: Request, catalogue: Catalogue, base: str, place: str)
     )
     # all of the Ruhr is 3 MB of XML, written in two seconds: once for each release and role, not for each request
     key = (type(catalogue).__name__, catalogue.version, base, place)
-    content = _KEPT.get(key) or wmts.capabilities(service, _layers(catalogue, base, place))
-    with _LOCK:
-        _KEPT[key] = content
-        while len(_KEPT) > MAX_KEPT:
-            _KEPT.pop(next(iter(_KEPT)))
+    content = _KEPT.made(key, lambda: wmts.capabilities(service, _layers(catalogue, base, place)))
     return Response(content, media_type=XML, headers=_headers(tag))
 
 
