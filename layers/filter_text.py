@@ -192,7 +192,7 @@ class _Reader(Transformer_NonRecursive[Token, Part]):
         return self.build.negated(self.build.member(part, items), negate=no is not None)
 
     def like(self, part: Part, no: Token | None, how: Token, pattern: Part) -> Part:
-        if how.type == "ILIKE":  # no word of the standard, but GDAL sends it for its own `like`, which knows no case
+        if how.type == "ILIKE":  # no word of the standard, but of GDAL, which passes it on
             part, pattern = (call(self.build, one.at, "casei", (one,)) for one in (part, pattern))
         return self.build.negated(self.build.like(part, pattern), negate=no is not None)
 

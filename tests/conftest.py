@@ -30,6 +30,8 @@ from layers.catalogue import Catalogue
 from layers.release import current
 
 ROOT = Path(__file__).resolve().parents[1]
+# for one answer: the first of a kind compiles what it needs, on a slow machine for minutes
+PATIENCE_S = 600
 
 # a slow machine must not change the verdict: no deadline, no health check by the clock, the same examples every time
 settings.register_profile(
@@ -117,7 +119,8 @@ def catalogue(home: Path) -> Catalogue:
 @pytest.fixture(scope="session")
 def client(home: Path) -> Iterator[TestClient]:
     """HTTP client inside the process, as a guest on 127.0.0.1."""
-    with TestClient(create_app(Settings(home=home)), base_url="http://127.0.0.1:8000") as guest:
+    settings = Settings(home=home, request_s=PATIENCE_S)
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8000") as guest:
         yield guest
 
 
@@ -141,7 +144,8 @@ def _serving(home: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "api.cli", "serve", "--home", str(home), "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    patient = os.environ | {"REVIER_REQUEST_S": str(PATIENCE_S)}
+    process = subprocess.Popen(command, cwd=ROOT, env=patient, stderr=subprocess.PIPE, text=True)
     address = f"http://127.0.0.1:{port}"
     for _ in range(120):
         try:

@@ -89,7 +89,7 @@ class Pages:
             wanted = queries.asked(layer, Given(bbox=parameters.get("bbox")))
             is_quick = limit <= most and _expected(layer, wanted.query.box) <= QUICK_TO_FIND
             return made() if is_quick else await run_in_threadpool(made)
-        except RevierError:
+        except (RevierError, MemoryError):
             return None
 
 
