@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import textwrap
 import urllib.parse
@@ -24,21 +23,13 @@ from owslib.ogcapi.features import Features
 from owslib.wmts import WebMapTileService
 from pyproj import CRS, Transformer
 
-ON_CI = bool(os.environ.get("CI"))
+from tests.test_clients import ON_CI, need
+
 TOWN = "05954004"
 # one of each kind that a region has, beside all of a small town
 KINDS = ("ruhr.municipalities", "05913000.districts", "05913000.stock", "ruhr.municipalities.reference")
 STOCK = f"{TOWN}.stock"
 SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-def need(program: str) -> str:
-    """Path of a program; on CI it must be there, elsewhere the test is skipped without it."""
-    path = shutil.which(program)
-    if path is None:
-        assert not ON_CI, f"{program} is missing; .ci/run installs it"
-        pytest.skip(f"{program} is not installed")
-    return path
 
 
 def run(*arguments: str, seconds: int = 180, **environment: str) -> subprocess.CompletedProcess[str]:
