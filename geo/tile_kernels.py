@@ -11,9 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+# kinds of a row's geometry; one that is left to shapely, is not in the tile, or whose outline is known
 POINT, LINE, POLYGON = 1, 2, 3
+SHAPELY, ELSEWHERE, KNOWN = 0, 4, 5
 # longer outlines are left to shapely: whether they cross themselves is looked at pair by pair here
 MOST_POINTS = 64
+# units of a tile; smaller outlines are written whole where the frame cuts them
+WHOLE = 1024
 # beyond any coordinate
 BEYOND = np.int64(2**62)
 # rows after which a column without two alike is taken for one that has none
@@ -25,29 +29,75 @@ FLOAT, INTEGER, FLAG, DOUBLE = 0, 1, 2, 3
 
 
 @njit(cache=True, nogil=True)
-def commands(index, coords, offsets, part_kinds, origin, shift, frame, content, ends, kinds):
-    """Write the encoded commands of the rows at `index` into `content`.
+def outlines(begin, coords, offsets, part_kinds, shift, content, ends):
+    """Write for rows from `begin` on what follows the first corner of their outline in every tile of a zoom.
 
-    Row i of the result ends at ``ends[i + 1]`` and is of kind ``kinds[i]``: 0 for one that is left to shapely, 4 for
-    one that the frame does not meet. `origin` is the tile's corner, a unit of the tile is 2^shift of the world's;
-    `frame` is west, north, east, south in units of the tile.
+    Row ``begin + i`` ends at ``ends[i + 1]``. Nothing is written for a row that is not one ring, simple after rounding
+    and at most `WHOLE` units wide and high.
+    """
+    xs = np.empty((MOST_POINTS + 16, 2), np.int64)
+    rings, parts, rows = offsets
+    origin, everywhere = np.zeros(2, np.int64), np.array([-BEYOND, -BEYOND, BEYOND, BEYOND])
+    at = ZERO
+    for i in range(len(ends) - 1):
+        first, last = rows[begin + i], rows[begin + i + 1]
+        if last - first == 1 and part_kinds[first] == POLYGON and parts[last] - parts[first] == 1:
+            ring = parts[first]
+            if rings[ring + 1] - rings[ring] <= MOST_POINTS:
+                bounds = rings[ring], rings[ring + 1] - 1
+                total, turn = _ring_within(coords, bounds[0], bounds[1], origin, shift, everywhere, xs)
+                if turn and np.ptp(xs[:total, 0]) <= WHOLE and np.ptp(xs[:total, 1]) <= WHOLE:
+                    at = _write_rest(xs, total, turn > 0, content, at)
+        ends[i + 1] = at
+    return at
+
+
+@njit(cache=True, nogil=True)
+def sorted_out(index, offsets, known_ends, kinds):
+    """Tell rows with a known outline from those to look at; returns the latter's positions, and bytes for them at most.
+
+    Fills `kinds`. `known_ends` are the ends of what `outlines` wrote, of no row if empty.
+    """
+    rings, parts, rows = offsets
+    is_known = len(known_ends) > 0
+    others = np.empty(len(index), np.int64)
+    count, size = ZERO, np.int64(64)
+    for i in range(len(index)):
+        row = index[i]
+        if is_known and known_ends[row + 1] > known_ends[row]:
+            kinds[i] = KNOWN
+            continue
+        kinds[i] = SHAPELY
+        others[count] = i
+        count += 1
+        size += _room(rings, parts, rows[row], rows[row + 1])
+    return others[:count], size
+
+
+@njit(cache=True, nogil=True)
+def commands(index, others, coords, offsets, part_kinds, where, content, starts, ends, kinds):
+    """Write the encoded commands of the rows at ``index[others]`` into `content`; returns the end.
+
+    Those of row ``index[i]`` stand from ``starts[i]`` to ``ends[i]``; ``kinds[i]`` is `SHAPELY` for one that is left to
+    it, `ELSEWHERE` for one that the tile does not meet. `where` is the tile's corner, the shift (a unit of the tile is
+    2^shift of the world's), and the frame: west, north, east, south in units of the tile.
     """
     xs = np.empty((MOST_POINTS + 16, 2), np.int64)
     work = np.empty((2 * MOST_POINTS + 32, 2), np.int64)
     ring_of = np.zeros(MOST_POINTS + 16, np.int64)
     rings, parts, rows = offsets
+    origin, shift, frame = where
     at = ZERO
-    for i in range(len(index)):
+    for i in others:
         row = index[i]
         first, last = rows[row], rows[row + 1]
+        starts[i] = at
         kind = 0
         for part in range(first, last):
             kind = max(kind, part_kinds[part])
-        before = at
-        kinds[i] = 0
         if kind == POINT:
             at = _points(coords, rings, parts, first, last, origin, shift, frame, content, at)
-            kinds[i] = POINT if at > before else 4
+            kinds[i] = POINT if at > starts[i] else ELSEWHERE
         elif kind == POLYGON and last - first == 1:
             begin, end = parts[first], parts[last]
             points = rings[end] - rings[begin]
@@ -57,12 +107,12 @@ def commands(index, coords, offsets, part_kinds, origin, shift, frame, content, 
                     # one ring, as nearly all have, is looked at here: handing arrays on takes longer than the work
                     total, turn = _ring_within(coords, rings[begin], rings[end] - 1, origin, shift, frame, xs)
                 if turn:
-                    at = _write_ring(xs, ZERO, total, turn > 0, ZERO, ZERO, content, at)
+                    at = _write_rest(xs, total, turn > 0, content, _move_to(xs[0, 0], xs[0, 1], content, at))
                     kinds[i] = POLYGON
                 else:
                     bounds = begin, end
                     at, kinds[i] = _small(coords, rings, bounds, origin, shift, frame, content, at, xs, work, ring_of)
-        ends[i + 1] = at
+        ends[i] = at
     return at
 
 
@@ -92,6 +142,27 @@ def _ring_within(coords, first, last, origin, shift, frame, xs):
         if turn and not is_convex and _crosses(xs, total):
             turn = np.int64(0)
     return total, turn
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _move_to(x, y, content, at):
+    """Begin the first outline of a shape."""
+    content[at] = MOVE_TO
+    return _put(content, _put(content, at + 1, _zigzag(x)), _zigzag(y))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _write_rest(xs, total, forward, content, at):
+    """Write all corners of a ring but the first, where the pen is, and close it; returns the end."""
+    at = _put(content, at, ((total - 1) << 3) | LINE_TO)
+    x, y = xs[0, 0], xs[0, 1]
+    for k in range(1, total):
+        j = k if forward else total - k
+        at = _put(content, at, _zigzag(xs[j, 0] - x))
+        at = _put(content, at, _zigzag(xs[j, 1] - y))
+        x, y = xs[j, 0], xs[j, 1]
+    content[at] = CLOSE
+    return at + 1
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -138,14 +209,18 @@ def _crosses(xs, total):
 
 
 @njit(cache=True, nogil=True)
-def room(index, rings, parts, rows):
-    """Bytes that `commands` needs at most."""
-    size = 64
-    for row in index:
-        first, last = parts[rows[row]], parts[rows[row + 1]]
-        # two coordinates of at most 5 bytes, three commands of a ring, and what cutting adds
-        size += 10 * (rings[last] - rings[first]) + 16 * (last - first) + 160
+def room(begin, end, rings, parts, rows):
+    """Bytes that the commands of rows need at most."""
+    size = np.int64(64)
+    for row in range(begin, end):
+        size += _room(rings, parts, rows[row], rows[row + 1])
     return size
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _room(rings, parts, first, last):
+    # two coordinates of at most 5 bytes, three commands of a ring, and what cutting adds
+    return 10 * (rings[parts[last]] - rings[parts[first]]) + 16 * (last - first) + 160
 
 
 @njit(cache=True, nogil=True)
@@ -234,7 +309,7 @@ def _points(coords, rings, parts, first, last, origin, shift, frame, content, at
 
 @njit(cache=True, nogil=True)
 def _small(coords, rings, bounds, origin, shift, frame, content, at, xs, work, ring_of):
-    """Write one small polygon; returns the end and its kind, 0 if shapely must look at it, 4 if it is not here."""
+    """Write one small polygon; returns the end and its kind."""
     first, last = bounds
     total = ZERO
     west, north, east, south = BEYOND, BEYOND, -BEYOND, -BEYOND
@@ -256,29 +331,29 @@ def _small(coords, rings, bounds, origin, shift, frame, content, at, xs, work, r
             if ring == first:
                 # it is less than a unit: the smallest triangle stands for it
                 if east < frame[0] or west > frame[2] or south < frame[1] or north > frame[3]:
-                    return at, 4
+                    return at, ELSEWHERE
                 x, y = min(max(west, frame[0]), frame[2] - 1), min(max(north, frame[1]), frame[3] - 1)
                 return _triangle(content, at, x, y), POLYGON
             total = begin  # a hole that is gone
         else:
             kept_rings += 1
     if east < frame[0] or west > frame[2] or south < frame[1] or north > frame[3]:
-        return at, 4
+        return at, ELSEWHERE
     if _tangled(xs, ring_of, total):
-        return at, 0
+        return at, SHAPELY
     if west >= frame[0] and east <= frame[2] and north >= frame[1] and south <= frame[3]:
         return _write_rings(xs, ring_of, total, ONE, content, at), POLYGON
     if kept_rings > 1:
-        return at, 0
+        return at, SHAPELY
     count = _clipped(xs, total, frame, ZERO, work, ring_of)
     if count == 0:
-        return at, 4
+        return at, ELSEWHERE
     if count < 0 or _tangled(work, ring_of, count):
         # a corner on the frame ties pieces together; a unit further in it does not
         ring_of[:total] = 0
         count = _clipped(xs, total, frame, ONE, work, ring_of)
         if count <= 0 or _tangled(work, ring_of, count):
-            return at, 0
+            return at, SHAPELY
     # what is cut off may leave two pieces, both with an outer ring
     return _write_rings(work, ring_of, count, TWO, content, at), POLYGON
 
@@ -286,9 +361,7 @@ def _small(coords, rings, bounds, origin, shift, frame, content, at, xs, work, r
 @njit(cache=True, nogil=True)
 def _triangle(content, at, x, y):
     """Write the smallest triangle."""
-    content[at] = MOVE_TO
-    at = _put(content, at + 1, _zigzag(x))
-    at = _put(content, at, _zigzag(y))
+    at = _move_to(x, y, content, at)
     for byte in (18, 2, 0, 1, 2, CLOSE):
         content[at] = byte
         at += 1
@@ -485,34 +558,65 @@ def _size(number):
 
 
 @njit(cache=True, nogil=True)
-def features(buffer, at, order, ids, kinds, starts, ends, content, tags):
-    """Write the features at `order` with their commands and tags; returns the end."""
+def features(buffer, ids, kinds, starts, ends, content, place, outlines, tags):
+    """Write features with their commands and tags to the end of `buffer`; returns where they begin.
+
+    From the last byte to the first: how long something is stands before it, and is known then. Of those of kind `KNOWN`
+    the first corner is at ``corners[id]`` of the world, what follows is known; `place` is the tile's corner and the
+    shift, `outlines` are corners, ends and what is known. Those `ELSEWHERE` are left out.
+    """
+    origin, shift = place
+    corners, known_ends, known = outlines
+    origin_x, origin_y = origin[0], origin[1]
     width = tags.shape[1]
-    for position in range(len(order)):
-        i = order[position]
-        geometry = ends[i] - starts[i]
-        tagged = np.int64(0)
-        for k in range(width):
-            if tags[i, k] >= 0:
-                tagged += _size(k) + _size(tags[i, k])
-        inner = 1 + _size(ids[i]) + 1 + _size(tagged) + tagged + 2 + 1 + _size(geometry) + geometry
-        buffer[at] = 18  # a feature of the layer
-        at = _put(buffer, at + 1, inner)
-        buffer[at] = 8  # its id
-        at = _put(buffer, at + 1, ids[i])
-        buffer[at] = 18  # its tags
-        at = _put(buffer, at + 1, tagged)
-        for k in range(width):
-            if tags[i, k] >= 0:
-                at = _put(buffer, at, k)
-                at = _put(buffer, at, tags[i, k])
+    at = np.int64(len(buffer))
+    for i in range(len(ids) - 1, -1, -1):
+        kind, row = kinds[i], ids[i]
+        if kind == ELSEWHERE:
+            continue
+        feature_end = at
+        if kind == KNOWN:
+            kind = POLYGON
+            start, end = np.int64(known_ends[row]), np.int64(known_ends[row + 1])
+            at -= end - start
+            for k in range(end - start):
+                buffer[at + k] = known[start + k]
+            at = _put_before(buffer, at, _zigzag(_rounded(corners[row, 1], origin_y, shift)))
+            at = _put_before(buffer, at, _zigzag(_rounded(corners[row, 0], origin_x, shift))) - 1
+            buffer[at] = MOVE_TO
+        else:
+            at -= ends[i] - starts[i]
+            for k in range(ends[i] - starts[i]):
+                buffer[at + k] = content[starts[i] + k]
+        at = _put_before(buffer, at, feature_end - at) - 3
         buffer[at] = 24  # its type
-        buffer[at + 1] = kinds[i]
+        buffer[at + 1] = kind
         buffer[at + 2] = 34  # its geometry
-        at = _put(buffer, at + 3, geometry)
-        for k in range(starts[i], ends[i]):
-            buffer[at] = content[k]
-            at += 1
+        tags_end = at
+        for k in range(width - 1, -1, -1):
+            tag = np.int64(tags[i, k])
+            if tag >= 0:
+                at = _put_before(buffer, _put_before(buffer, at, tag), k)
+        at = _put_before(buffer, at, tags_end - at) - 1
+        buffer[at] = 18  # its tags
+        at = _put_before(buffer, at, row) - 1
+        buffer[at] = 8  # its id
+        at = _put_before(buffer, at, feature_end - at) - 1
+        buffer[at] = 18  # a feature of the layer
+    return at
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put_before(buffer, at, number):
+    """Write a number that ends before `at`; returns where it begins."""
+    if number < 1 << 14:
+        # without a branch for one byte or two, which nobody could foresee
+        two = np.int64(number > 127)
+        buffer[at - 2] = (number & 127) | 128
+        buffer[at - 1] = number >> (7 * two)
+        return at - 1 - two
+    at -= _size(number)
+    _put(buffer, at, number)
     return at
 
 
@@ -570,18 +674,6 @@ def values(buffer, at, numbers, modes, codes, text_starts, text_offsets, texts, 
     return at
 
 
-@njit(cache=True, nogil=True)
-def text_room(codes, text_starts, text_offsets):
-    """Bytes that the texts of a tile take at most."""
-    size = 0
-    for column in range(codes.shape[0]):
-        for row in range(codes.shape[1]):
-            if codes[column, row] >= 0:
-                first = text_starts[column] + codes[column, row]
-                size += text_offsets[first + 1] - text_offsets[first]
-    return size
-
-
 @njit(cache=True, nogil=True, inline="always")
 def _slot(keys, slots, key, shift):
     """Where a key is, or where it may go."""
@@ -592,18 +684,20 @@ def _slot(keys, slots, key, shift):
     return slot
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _value(buffer, at, mode, number, key):
     """Write one number as a value of the layer."""
     buffer[at] = 34
-    if mode in (FLOAT, DOUBLE):
-        length = 4 if mode == FLOAT else 8
-        buffer[at + 1] = length + 1
-        buffer[at + 2] = 0x15 if mode == FLOAT else 0x19
-        at += 3
-        for k in range(length):
-            buffer[at + k] = (key >> (8 * k)) & 255
-        return at + length
+    if mode == FLOAT:
+        buffer[at + 1], buffer[at + 2] = 5, 0x15
+        for k in range(4):
+            buffer[at + 3 + k] = (key >> (8 * k)) & 255
+        return at + 7
+    if mode == DOUBLE:
+        buffer[at + 1], buffer[at + 2] = 9, 0x19
+        for k in range(8):
+            buffer[at + 3 + k] = (key >> (8 * k)) & 255
+        return at + 11
     if mode == FLAG:
         buffer[at + 1], buffer[at + 2], buffer[at + 3] = 2, 0x38, 1 if number else 0
         return at + 4

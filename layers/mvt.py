@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +12,15 @@ from numpy.typing import NDArray
 
 from geo.arrays import FloatArray, IntArray
 from layers.columns import Column
+from layers.drawn import Outlines
 from layers.layer import Layer
 from layers.texts import records
 
 EXTENT = 4096
+NO_OUTLINES = Outlines.none()
+NO_PLACE = (np.zeros(2, np.int64), 0)
+# bytes of a feature without its tags and what follows the first corner, at most
+FRAME = 64
 # whole numbers beyond this are not exact as doubles either
 WHOLE = 2.0**53
 
@@ -86,9 +92,15 @@ class Attributes:
         """Names as a layer of a tile holds them."""
         return b"".join([_field(3, key.encode()) for key in self.keys])
 
+    @cached_property
+    def _room_of_texts(self) -> int:
+        """Bytes of the longest text of each column; a tile writes each text once, which is at most once a feature."""
+        sizes, starts = np.diff(self.text_offsets), [*self.text_starts, len(self.text_offsets) - 1]
+        return int(sum(sizes[a:b].max(initial=0) for a, b in pairwise(starts)))
+
     def encoded(self, index: IntArray) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Tags of the rows at `index`, shape (rows, keys), and the values that they point to."""
-        from geo.tile_kernels import text_room, values  # noqa: PLC0415 - slow to import
+        from geo.tile_kernels import values  # noqa: PLC0415 - slow to import
 
         count = len(index)
         matrix = np.empty((len(self.numbers), count), np.float64)
@@ -97,8 +109,7 @@ class Attributes:
         codes = np.empty((len(self.codes), count), np.int32)
         for k, one in enumerate(self.codes):
             one.take(index, out=codes[k], mode="clip")
-        room = 13 * matrix.size + text_room(codes, self.text_starts, self.text_offsets)
-        buffer = np.empty(room + 16, np.uint8)
+        buffer = np.empty(13 * matrix.size + self._room_of_texts * count + 16, np.uint8)
         tags = np.empty((count, len(self.keys)), np.int32)
         end = values(
             buffer, 0, matrix, self.modes, codes, self.text_starts, self.text_offsets, self.texts, self.columns, tags
@@ -106,39 +117,63 @@ class Attributes:
         return tags, buffer[:end]
 
 
+@dataclass(frozen=True, eq=False)
+class Commands:
+    """Geometry of features as a tile writes it.
+
+    Attributes
+    ----------
+    kinds
+        1 point, 2 line, 3 polygon; 4 for what is not in the tile, 5 for a known outline.
+    starts, ends, content
+        Where each feature's encoded commands begin and end, and these; of known outlines nothing.
+    place
+        The tile's corner in the world, and the shift of its units.
+    outlines
+        Known outlines by id.
+    """
+
+    kinds: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    content: NDArray[np.uint8]
+    place: tuple[NDArray[np.int64], int] = NO_PLACE
+    outlines: Outlines = NO_OUTLINES
+
+
 def tile_layer(
     name: str,
-    order: IntArray,
     ids: NDArray[np.int64],
-    kinds: NDArray[np.uint8],
-    commands: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]],
+    commands: Commands,
     attributes: tuple[bytes, NDArray[np.int32], NDArray[np.uint8]],
 ) -> bytes:
-    """Write one layer of a tile.
+    """Write one layer of a tile; nothing if no feature is in it.
 
     Parameters
     ----------
     name
         Of the layer.
-    order
-        Positions of the features in the following, in the order to write them.
-    ids, kinds
-        Of each feature: a whole number, >= 0; 1 point, 2 line, 3 polygon.
+    ids
+        Of each feature, in the order to write them: a whole number, >= 0.
     commands
-        Start and end of each feature's commands, and the encoded commands.
+        Geometry of each feature.
     attributes
         Encoded keys, tags of each feature, encoded values.
     """
     from geo.tile_kernels import features  # noqa: PLC0415 - slow to import
 
     keys, tags, encoded = attributes
-    starts, ends, content = commands
-    # no tag is longer than 5 bytes, a feature's frame than 64
-    buffer = np.empty(64 * len(order) + len(content) + 10 * tags.size, np.uint8)
-    length = features(buffer, 0, order, ids, kinds, starts, ends, content, tags)
+    of, known = commands, commands.outlines
+    # not much more than is needed: memory that is new to the process costs more than what is written to it
+    of_tag = len(_varint(len(tags[0]))) + len(_varint(tags.size)) if len(tags) else 0
+    buffer = np.empty((FRAME + known.longest) * len(ids) + len(of.content) + of_tag * tags.size, np.uint8)
+    outlines = known.corners, known.ends, known.content
+    begin = features(buffer, ids, of.kinds, of.starts, of.ends, of.content, of.place, outlines, tags)
+    if begin == len(buffer):
+        return b""
     head = _field(1, name.encode()) + b"\x78\x02"
-    size = len(head) + length + len(keys) + len(encoded) + len(_EXTENT)
-    return b"".join((b"\x1a", _varint(size), head, buffer[:length].data, keys, encoded.data, _EXTENT))
+    size = len(head) + len(buffer) - begin + len(keys) + len(encoded) + len(_EXTENT)
+    return b"".join((b"\x1a", _varint(size), head, buffer[begin:].data, keys, encoded.data, _EXTENT))
 
 
 def _is_number(kind: pa.DataType) -> bool:

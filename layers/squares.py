@@ -69,8 +69,8 @@ def tile(layer: Layer, z: int, x: int, y: int, tms: TileMatrixSet, world: NDArra
     tags, encoded = found.attributes.encoded(inside)
     # unlike those of features, and different on each level
     ids = (np.int64(1) << np.int64(2 * level)) + (row << np.int64(level)) + column
-    commands = ends[:-1], ends[1:], content[:used]
-    return mvt.tile_layer(layer.id, each[:-1], ids, kinds, commands, (found.attributes.encoded_keys, tags, encoded))
+    commands = mvt.Commands(kinds, ends[:-1], ends[1:], content[:used])
+    return mvt.tile_layer(layer.id, ids, commands, (found.attributes.encoded_keys, tags, encoded))
 
 
 def _squares(layer: Layer, level: int, world: NDArray[np.uint32]) -> Squares:

@@ -14,7 +14,7 @@ from geo.arrays import IntArray
 from geo.errors import Problem
 from geo.shapes import POLYGON, Shapes
 from layers import mvt, squares
-from layers.drawn import DEGREE, HALF_WORLD_M, WGS84, WORLD, Drawn, still
+from layers.drawn import DEGREE, HALF_WORLD_M, WGS84, WORLD, Drawn, Outlines, still
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer
 from layers.tile_matrices import WEB_MERCATOR_QUAD, TileMatrixSet, bounds
@@ -24,7 +24,6 @@ BUFFER = 64
 MAX_ZOOM = 20
 # zoom whose tiles show a building as exactly as it is known; clients enlarge them beyond
 DEEPEST = 16
-SHAPELY, ELSEWHERE = 0, 4
 # degrees by which a projected box may miss the straight edge of a tile
 SLACK = 1e-5
 
@@ -54,17 +53,15 @@ def tile(
     -------
     bytes
         Mapbox Vector Tile 2.1 with one layer named like the collection, ids equal to the features' ids, the attributes
-        marked `in_tiles`. Geometry is clipped 64 units outside the tile and valid after rounding; what is smaller than
-        a unit is drawn as the smallest triangle. No feature is ever dropped: below the layer's lowest zoom squares hold
-        the sums of what lies in them. Empty where nothing is.
+        marked `in_tiles`. Geometry is valid after rounding; what is larger than a quarter of the tile is clipped 64
+        units outside it, what is smaller than a unit is drawn as the smallest triangle. No feature is ever dropped:
+        below the layer's lowest zoom squares hold the sums of what lies in them. Empty where nothing is.
 
     Raises
     ------
     UnknownCollectionError
         No such tile.
     """
-    from geo.tile_kernels import commands  # noqa: PLC0415 - slow to import
-
     drawn = layer.drawn
     world = drawn.world if tms is WEB_MERCATOR_QUAD else _world(drawn, tms)
     if rows is None:
@@ -79,28 +76,40 @@ def tile(
     shift = 20 - z
     origin = np.array([x << (32 - z), y << (32 - z)], np.int64)
     frame = np.array([-BUFFER, -BUFFER, mvt.EXTENT + BUFFER, mvt.EXTENT + BUFFER], np.int64)
-    # in the order of the layer: features are written so, and lie beside each other
-    index = np.sort(rows).astype(np.int64)
-    content, ends, kinds = _room(shapes, index)
-    offsets = (shapes.rings, shapes.parts, shapes.rows)
-    used = commands(index, world, offsets, shapes.part_kinds, origin, shift, frame, content, ends, kinds)
-    content, starts, stops = content[:used], ends[:-1], ends[1:]
-    slow = np.flatnonzero(kinds == SHAPELY)
-    if slow.size:
-        made = _by_shapely(shapes, world, index[slow], (origin, shift, frame), shapes.kinds[index[slow]])
-        kinds[slow] = made[0]
-        starts, stops = starts.copy(), stops.copy()
-        starts[slow], stops[slow] = made[1][:-1] + used, made[1][1:] + used
-        content = np.concatenate([content, made[2]])
-    kept = np.flatnonzero(kinds != ELSEWHERE)
-    if kept.size == 0:
-        return b""
+    outlines = drawn.outlines(z) if tms is WEB_MERCATOR_QUAD and z <= DEEPEST else mvt.NO_OUTLINES
+    index, commands = _commands(shapes, world, rows, (origin, shift, frame), outlines)
     attributes = layer.remembered("tile attributes", lambda: mvt.Attributes.of(layer))
     layer.done("tiles")
     tags, encoded = attributes.encoded(index)
-    return mvt.tile_layer(
-        layer.id, kept, index, kinds, (starts, stops, content), (attributes.encoded_keys, tags, encoded)
-    )
+    return mvt.tile_layer(layer.id, index, commands, (attributes.encoded_keys, tags, encoded))
+
+
+def _commands(
+    shapes: Shapes,
+    world: NDArray[np.uint32],
+    rows: NDArray[np.int32],
+    where: tuple[NDArray[np.int64], int, NDArray[np.int64]],
+    outlines: Outlines,
+) -> tuple[NDArray[np.int64], mvt.Commands]:
+    """Rows in the order of the layer, in which features are written and lie beside each other, and their geometry."""
+    from geo.tile_kernels import SHAPELY, commands, sorted_out  # noqa: PLC0415 - slow to import
+
+    index: NDArray[np.int64] = np.sort(rows).astype(np.int64)
+    kinds = np.empty(len(index), np.uint8)
+    starts, ends = np.empty(len(index), np.int64), np.empty(len(index), np.int64)
+    offsets = (shapes.rings, shapes.parts, shapes.rows)
+    others, room = sorted_out(index, offsets, outlines.ends, kinds)
+    content = np.empty(0, np.uint8)
+    if len(others):
+        content = np.empty(room, np.uint8)
+        used = commands(index, others, world, offsets, shapes.part_kinds, where, content, starts, ends, kinds)
+        content = content[:used]
+        slow = others[kinds[others] == SHAPELY]
+        if slow.size:
+            made = _by_shapely(shapes, world, index[slow], where, shapes.kinds[index[slow]])
+            kinds[slow], starts[slow], ends[slow] = made[0], made[1][:-1] + used, made[1][1:] + used
+            content = np.concatenate([content, made[2]])
+    return index, mvt.Commands(kinds, starts, ends, content, where[:2], outlines)
 
 
 def tilejson(layer: Layer, url: str) -> dict[str, Any]:
@@ -165,14 +174,6 @@ def _world(drawn: Drawn, tms: TileMatrixSet) -> NDArray[np.uint32]:
     return kept[tms.id]
 
 
-def _room(shapes: Shapes, index: IntArray) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]:
-    """Room for the commands of rows, for where each ends, and for their kinds."""
-    from geo.tile_kernels import room  # noqa: PLC0415 - slow to import
-
-    content = np.empty(room(index, shapes.rings, shapes.parts, shapes.rows), np.uint8)
-    return content, np.zeros(len(index) + 1, np.int64), np.empty(len(index), np.uint8)
-
-
 def _by_shapely(
     shapes: Shapes,
     world: NDArray[np.uint32],
@@ -181,7 +182,7 @@ def _by_shapely(
     kinds: NDArray[np.uint8],
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]:
     """Kinds, ends and commands of shapes that need care: cut at the frame, rounded, valid after it."""
-    from geo.tile_kernels import trusted  # noqa: PLC0415 - slow to import
+    from geo.tile_kernels import ELSEWHERE, room, trusted  # noqa: PLC0415 - slow to import
 
     origin, shift, frame = where
     page = Shapes(world, shapes.rings, shapes.parts, shapes.rows, shapes.part_kinds, WGS84).take(index)
@@ -200,7 +201,8 @@ def _by_shapely(
         rounded[gone] = shapely.polygons(corner[:, None, :] + np.array([[0, 0], [1, 0], [0, 1], [0, 0]]))
     made = Shapes.from_shapely(rounded, WGS84)
     coords = np.rint(made.coords).astype(np.int64)
-    content, ends, _ = _room(made, np.arange(len(index)))
+    content = np.empty(room(0, len(index), made.rings, made.parts, made.rows), np.uint8)
+    ends = np.zeros(len(index) + 1, np.int64)
     used = trusted(coords, (made.rings, made.parts, made.rows), made.part_kinds, content, ends)
     return np.where(made.kinds == 0, ELSEWHERE, kinds).astype(np.uint8), ends, content[:used]
 
