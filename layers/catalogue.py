@@ -259,6 +259,7 @@ class Catalogue:
     def run(self, place: str, name: str, *, coarse: bool = False) -> Impact:
         """Compute a scenario, once; a scenario of an older release is computed on the served one."""
         scenario = self.scenario(place, name)
+        coarse = self._is_coarse(place, coarse=coarse)
         key = (place, coarse, scenario.model_dump_json())
 
         def computed() -> Impact:
@@ -290,8 +291,13 @@ class Catalogue:
             what = "has no buildings with modelled heat"
             remedy = "Import its buildings with `revier import`."
             raise UnknownCollectionError(Problem(f"place '{place}'", what, remedy))
-        coarse = coarse or entry["kind"] == "region"
+        coarse = self._is_coarse(place, coarse=coarse)
         return self._planning.made((place, coarse), lambda: self._make_planning(place, coarse=coarse))
+
+    def _is_coarse(self, place: str, *, coarse: bool) -> bool:
+        """Whether a place is planned by census cell: asked for, or since it knows nothing finer."""
+        is_region = self.release.places.get(place, {}).get("kind") == "region"
+        return coarse or is_region or not self.release.file(place, build.CELLS).is_file()
 
     def _make_planning(self, place: str, *, coarse: bool) -> Planning:
         base = f"{place}.cells" if coarse and f"{place}.cells" in self else f"{place}.stock"

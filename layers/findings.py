@@ -332,6 +332,10 @@ def by_area(result: Impact, bill: FloatArray | None = None) -> dict[str, FloatAr
 
 def by_unit(result: Impact) -> dict[str, FloatArray]:
     """Columns of `layers.columns.IMPACT` for each unit of the stock: what is done there, and its households."""
+    return result.remembered("by unit", lambda: _by_unit(result))
+
+
+def _by_unit(result: Impact) -> dict[str, FloatArray]:
     plan = result.planning
     n = len(plan.units)
     treated, invest = np.zeros(n), np.zeros(n)

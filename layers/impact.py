@@ -6,9 +6,10 @@ never in it: by BISKO's rule a city's own power does not lower its balance.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,10 +18,12 @@ from geo.arrays import FloatArray
 from geo.parts import shapley_parts
 from geo.scenario import Adoption, Saved, encode, saved
 from layers.eligibility import network_kwh
+from layers.once import Once
 from layers.placement import ON_HEAT, Placed, Placement
 from layers.placing import place
 from layers.planning import FIRST_YEAR, FROZEN, HOUSEHOLDS, YEARS, Planning
 
+T = TypeVar("T")
 CENTRAL = "central"
 DRIVERS = ("measures", "external", "activity")
 
@@ -69,6 +72,12 @@ class Impact:
     placed: tuple[Placed, ...]
     outside: Outside
     seed: int = 0
+    _found: Once[str, Any] = field(default_factory=Once, init=False, repr=False)
+
+    def remembered(self, key: str, make: Callable[[], T]) -> T:
+        """Return what was worked out of this result under a key, or work it out."""
+        found: T = self._found.made(key, make)
+        return found
 
     @cached_property
     def everything(self) -> frozenset[int]:

@@ -247,7 +247,8 @@ class Planning:
 
     def factor(self, carrier: str, path: str) -> FloatArray:
         """Emission factor of a carrier along the years, g CO2e/kWh."""
-        return self.remembered(("factor", carrier, path), lambda: self._factor(carrier, path, YEARS))
+        key = "factor", carrier, path, self.base_year if path == FROZEN else None
+        return self.release.remembered(key, lambda: self._factor(carrier, path, YEARS))
 
     def _factor(self, carrier: str, path: str, years: IntArray) -> FloatArray:
         import pandas as pd  # noqa: PLC0415 - slow to import
@@ -273,7 +274,7 @@ class Planning:
 
     def price_level(self, year: int | None) -> float:
         """Turn money of a year into prices of `PRICE_YEAR`, by the index of construction prices."""
-        return self.remembered(("price level", year), lambda: self._price_level(year))
+        return self.release.remembered(("price level", year), lambda: self._price_level(year))
 
     def _price_level(self, year: int | None) -> float:
         import pandas as pd  # noqa: PLC0415 - slow to import
@@ -291,6 +292,9 @@ class Planning:
 
     def price(self, carrier: str) -> FloatArray:
         """End price of a carrier along the years; NaN where none is published."""
+        return self.release.remembered(("price", carrier), lambda: self._price(carrier))
+
+    def _price(self, carrier: str) -> FloatArray:
         import pandas as pd  # noqa: PLC0415 - slow to import
 
         prices = pd.DataFrame(self.manifest["prices"])

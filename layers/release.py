@@ -10,14 +10,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from geo.errors import Problem
 from layers.errors import ReleaseError
+from layers.once import Once
 
 KEEP = 3
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Release:
 
     folder: Path
     manifest: dict[str, Any]
+    _known: Once[Any, Any] = field(default_factory=Once, init=False, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -49,6 +52,11 @@ class Release:
     def file(self, place: str, name: str) -> Path:
         """Path of one file of a place; it need not exist."""
         return self.folder / "places" / place / name
+
+    def remembered(self, key: Any, make: Callable[[], T]) -> T:  # noqa: ANN401 - any key
+        """Return what was made under a key of what the manifest says for all places alike, or make it."""
+        found: T = self._known.made(key, make)
+        return found
 
 
 def pointer(home: Path) -> Path:

@@ -82,17 +82,27 @@ class Drawn:
 
     Attributes
     ----------
-    rank
-        Rank of each zone by welfare, 0 to 1.
+    welfare
+        Rises with the welfare of each zone.
     low
         Share of its people that count as residents of low-income areas.
     people
         Of each zone.
     """
 
-    rank: FloatArray
+    welfare: FloatArray
     low: FloatArray
     people: FloatArray
+
+    @cached_property
+    def rank(self) -> FloatArray:
+        """Rank of each zone by welfare, 0 to 1."""
+        rank = np.full(self.welfare.shape, np.nan)
+        known = np.isfinite(self.welfare[0]) & (self.people > 0)
+        if known.any():
+            for i, row in enumerate(self.welfare):
+                rank[i, known] = ranks(row[known], self.people[known])
+        return rank
 
     @cached_property
     def steps(self) -> FloatArray:
@@ -413,15 +423,9 @@ class Social:
         key = (zoning.name, definition, draws, seed)
         if key not in self._drawings:
             values = self._of_zoning(zoning, self._drawn_cells(draws, seed))
-            known = np.isfinite(values[0]) & (zoning.people > 0)
-            rank = np.full(values.shape, np.nan)
-            low = np.full(values.shape, np.nan)
             fixed = self.low(zoning, definition) if definition in {"official", "robust"} else None
-            for i, row in enumerate(values):
-                if known.any():
-                    rank[i, known] = ranks(self.rank_by(row[known]), zoning.people[known])
-                low[i] = self._share(definition, zoning, row, zoning.people) if fixed is None else fixed
-            self._drawings[key] = Drawn(rank, low, zoning.people)
+            low = [self._share(definition, zoning, row, zoning.people) if fixed is None else fixed for row in values]
+            self._drawings[key] = Drawn(self.rank_by(values), np.array(low), zoning.people)
         return self._drawings[key]
 
     @cached_property
