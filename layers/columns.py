@@ -120,12 +120,13 @@ STOCK = (
     Column("storeys", "", "Storeys", "Geschosse", "modelled"),
     *_bands("t_co2e_households", "Emissions of households", "Emissionen der Haushalte"),
 )
+AREA = Column("area_km2", "km²", "Area", "Fläche", "derived")
 DISTRICTS = (
     AGS,
     Column("district", "", "District", "Bezirk"),
     NAME,
     Column("geometry_status", "", "Status of the boundary", "Stand der Grenze"),
-    Column("area_km2", "km²", "Area", "Fläche", "derived"),
+    AREA,
     *HOUSING,
     *SECTOR_COLUMNS,
     PLACED,

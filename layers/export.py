@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geo.errors import InputError, Problem
-from layers import rasters
+from layers import grids, rasters
 from layers.catalogue import Catalogue
 from layers.drawn import WGS84
 from layers.export_arrow import Selection
@@ -123,8 +123,8 @@ def checked(layer: Layer, wanted: Wanted) -> None:
         problems.append(Problem("max_zoom", f"says nothing about {NAMES[kind]}", "Leave it out, or take pmtiles."))
     if problems:
         raise InputError(problems)
-    if kind == "tif" and not rasters.is_gridded(layer):
-        rasters.grid_of(layer)  # says why not
+    if kind == "tif" and not grids.is_gridded(layer):
+        grids.grid_of(layer)  # says why not
 
 
 def write(catalogue: Catalogue, layer: Layer, path: Path, wanted: Wanted) -> None:

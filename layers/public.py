@@ -21,6 +21,7 @@ from geo.disclosure import MINIMUM
 from geo.errors import Problem
 from layers import build
 from layers.catalogue import Catalogue, district_themes
+from layers.columns import AREA
 from layers.errors import PlannerOnlyError, ReleaseError, UnknownCollectionError
 from layers.grouping import CELL_M, COUNTS, GRID_CRS, Grouping, grouping, on_grid, outlines
 from layers.impact import Impact
@@ -262,9 +263,12 @@ class PublicCatalogue:
             what = f"has {len(layer)} rows, and {len(joined.group)} are known"
             raise ReleaseError(Problem(f"collection '{layer.id}'", what, "Build the place anew."))
         said = JOINED if theme in UNITS else DISTRICTS if len(joined) < len(layer) else ""
+        if theme in UNITS:
+            # joined cells are of different size
+            public = replace(public, columns=(*layer.columns, AREA))
         return replace(
             public,
-            values=partial(merged, layer, joined),
+            values=partial(_merged, layer, joined, with_area=theme in UNITS),
             drawn=outlines(layer, joined, crs) if base is None else base.drawn,
             description=f"{layer.description} {said}".strip(),
         )
@@ -299,6 +303,11 @@ class PublicCatalogue:
             found, alone[here] = on_grid(self._grouped(key), corners[here])
             group[here] = here[found]
         return surroundings(layer, group, alone)
+
+
+def _merged(layer: Layer, joined: Joined, *, with_area: bool) -> pa.Table:
+    table = merged(layer, joined)
+    return table.append_column(AREA.name, pa.array(joined.size * (CELL_M / 1000) ** 2)) if with_area else table
 
 
 _ANY = ("", *(f".{name}" for name in SCENARIOS))

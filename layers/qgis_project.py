@@ -19,7 +19,7 @@ from lxml.builder import E
 from pyproj import CRS, Transformer
 
 from geo.errors import Problem
-from layers import rasters, style_figures, style_qml, tilesets
+from layers import grids, rasters, style_figures, style_qml, tilesets
 from layers.catalogue import Catalogue
 from layers.errors import UnknownCollectionError
 from layers.layer import MERCATOR, WGS84, Layer
@@ -130,7 +130,7 @@ def _document(about: _Project, layers: list[Layer]) -> bytes:
         made = _map_layer(about, layer)
         maps.append(made)
         _group(about, tree, groups, _path(layer)).append(_node(made, checked=layer is shown))
-    for layer in (layer for layer in sorted(layers, key=_rank) if rasters.is_gridded(layer)):
+    for layer in (layer for layer in sorted(layers, key=_rank) if grids.is_gridded(layer)):
         made = _raster_layer(about, layer)
         maps.append(made)
         _group(about, tree, groups, ("rasters",)).append(_node(made, checked=False))

@@ -8,7 +8,6 @@ Dortmund on two cores: 1 ms a tile; GDAL's warping and its PNG driver take 11 ms
 from __future__ import annotations
 
 import math
-import re
 import struct
 import threading
 import zlib
@@ -20,37 +19,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import Transformer
 
 from geo.arrays import FloatArray, IntArray, sum_by
 from geo.errors import InputError, Problem
 from geo.zonal import Raster
-from layers import colours
+from layers import colours, style_figures
 from layers.columns import Column
 from layers.errors import UnknownCollectionError
+from layers.grids import GRID_CRS, WEIGHTS, grid_of, ids_of, is_gridded, is_sum
 from layers.layer import MERCATOR, Layer
 from layers.styles import Classes
 from layers.tile_matrices import WEB_MERCATOR_QUAD, bounds
 from layers.tilesets import json_types
 
-GRID_CRS = CRS.from_epsg(3035)
-# figures whose sum over units is a figure of all of them, as are emissions, but not their quantiles nor those per head;
-# what is not named here counts as a mean, which at worst is refused
-SUMS = (
-    *("n_buildings", "dwellings", "people", "living_area_m2", "floor_area_m2", "heat_kwh_a", "treated_m2"),
-    *("invest_eur", "bill_saving_eur_a"),
-)
-EMISSIONS, NO_SUM = "t_co2e", ("_per_head", "_p05", "_p50", "_p95")
-# what a mean is the mean of: two units that share a pixel count by it
-WEIGHTS = {
-    "t_co2e_households_per_head": "people",
-    "heat_kwh_m2a": "living_area_m2",
-    "share_until_1918": "n_buildings",
-    "social_index": "people",
-    "low_income_share": "people",
-}
 SHOWN_FIRST = (
-    *("bill_saving_eur_a_per_head", "t_co2e_households_per_head", "t_co2e_saved_2045"),
+    *("bill_saving_eur_a_per_head", "cool_priority", "benefit_priority"),
+    *("t_co2e_households_per_head", "t_co2e_saved_2045"),
     *("night_anomaly_k", "green_m2_per_head", "low_income_probability"),
 )
 MAX_ZOOM = 18
@@ -59,30 +44,6 @@ MESH = 9
 # a city's classes take 20 kB, a GeoTIFF of the Ruhr 1 MB
 MAX_KEPT = 32
 EARTH_M = 6378137
-_CELL = re.compile(r"CRS3035RES([1-9]\d*)mN(\d+)E(\d+)(?:\..+)?")
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the units of a layer lie on the grid of their cells, EPSG:3035, first row in the north.
-
-    Attributes
-    ----------
-    pixel
-        Position of each unit in the raveled raster; units of a cell that municipalities share have the same.
-    shape
-        Rows and columns.
-    west_m, north_m
-        Corner of the first pixel.
-    cell_m
-        Side of a pixel.
-    """
-
-    pixel: IntArray
-    shape: tuple[int, int]
-    west_m: float
-    north_m: float
-    cell_m: float
 
 
 @dataclass(frozen=True)
@@ -133,14 +94,6 @@ class _Kept:
 _KEPT = _Kept()
 
 
-def is_gridded(layer: Layer) -> bool:
-    """Whether every unit of the layer is a cell; computes no scenario."""
-    import pyarrow.compute as pc  # noqa: PLC0415 - slow to import
-
-    ids = _ids(layer)
-    return ids is not None and len(ids) > 0 and bool(pc.all(pc.starts_with(ids, "CRS3035RES")).as_py())
-
-
 def default_column(layer: Layer) -> str:
     """Name the attribute that is drawn when none is asked for."""
     names = [column.name for column in layer.columns]
@@ -157,7 +110,7 @@ def drawable(layer: Layer) -> tuple[Column, ...]:
     if not is_gridded(layer):
         return ()
     types, names = json_types(layer), {column.name for column in layer.columns}
-    ids = _ids(layer)
+    ids = ids_of(layer)
     cells = pc.replace_substring_regex(ids, r"\..*", "")
     alone = len(pc.unique(cells)) == len(cells)
     return tuple(
@@ -166,28 +119,6 @@ def drawable(layer: Layer) -> tuple[Column, ...]:
         if types[column.name] in {"integer", "number"}
         and (alone or is_sum(column.name) or WEIGHTS.get(column.name) in names)
     )
-
-
-def grid_of(layer: Layer) -> Grid:
-    """Find the grid of a layer of cells, from their INSPIRE ids in `unit_id` or `cell_id`.
-
-    Raises
-    ------
-    UnknownCollectionError
-        The layer is no grid of cells of one size, so it has no raster.
-    """
-    ids = _ids(layer)
-    found = [] if ids is None else [_CELL.fullmatch(one or "") for one in ids.to_pylist()]
-    cells = np.array([one.groups() for one in found if one], dtype=np.int64).reshape(-1, 3)
-    if not found or len(cells) < len(found) or (cells[:, 0] != cells[0, 0]).any() or (cells[:, 1:] % cells[0, 0]).any():
-        raise UnknownCollectionError(
-            Problem(layer.id, "is no grid of cells", "Choose a collection of the theme cells.")
-        )
-    size = int(cells[0, 0])
-    north, east = cells[:, 1] // size, cells[:, 2] // size
-    top, left = int(north.max()), int(east.min())
-    shape = top - int(north.min()) + 1, int(east.max()) - left + 1
-    return Grid((top - north) * shape[1] + east - left, shape, left * size, (top + 1) * size, size)
 
 
 def raster(layer: Layer, column: str) -> Raster:
@@ -303,20 +234,24 @@ def cog_of_raster(values: Raster, name: str, unit: str, tags: dict[str, str]) ->
     return content
 
 
-def is_sum(name: str) -> bool:
-    """Whether values of two units add up."""
-    return name in SUMS or (name.startswith(EMISSIONS) and not name.endswith(NO_SUM))
+def drawn(layer: Layer, column: str, styled: Layer | None = None) -> Drawn:
+    """Classify a figure of cells as its style does: per km² or per head where that is.
 
-
-def drawn(layer: Layer, column: str) -> Drawn:
-    """Classify a figure of cells as the planner's map does: per km² or per head where its style is.
+    Parameters
+    ----------
+    layer
+        One row for each cell, or for each municipality's part of one.
+    column
+        A figure.
+    styled
+        The collection, if it has other rows than `layer`: its styles and legends are those of the tiles.
 
     Raises
     ------
     UnknownCollectionError, InputError
         As in `raster`.
     """
-    found: Drawn = _KEPT.get(layer, ("drawn", column), lambda: _draw(layer, column))
+    found: Drawn = _KEPT.get(layer, ("drawn", column), lambda: _draw(layer, column, styled or layer))
     return found
 
 
@@ -393,22 +328,15 @@ def tilejson(layer: Layer, column: str, url: str, attribution: str) -> dict[str,
     }
 
 
-def legend(layer: Layer, column: str) -> dict[str, Any]:
-    """Classes of a figure with colours, bounds, and labels in English and German.
+def legend(layer: Layer, column: str, styled: Layer | None = None) -> dict[str, Any]:
+    """Classes of a figure with colours, bounds, and labels in English and German; see `drawn`.
 
     Raises
     ------
     UnknownCollectionError, InputError
         As in `raster`.
     """
-    return colours.legend(drawn(layer, column).classes, described(layer, column))
-
-
-def _ids(layer: Layer) -> pa.ChunkedArray | None:
-    # a scenario has the rows of its base, whose ids need no computing
-    columns = (layer.base or layer).table
-    name = next((name for name in ("unit_id", "cell_id") if name in columns.column_names), None)
-    return columns[name] if name else None
+    return colours.legend(drawn(layer, column, styled).classes, described(layer, column))
 
 
 def described(layer: Layer, column: str) -> Column:
@@ -474,27 +402,30 @@ def _means(pixel: IntArray, values: FloatArray, weight: FloatArray, units: IntAr
     return total, means
 
 
-def _draw(layer: Layer, column: str) -> Drawn:
+def _draw(layer: Layer, column: str, styled: Layer) -> Drawn:
     placed, weights = _on_grid(layer, column)
     values = placed.values.astype(np.float64)
-    classes = colours.styled(column)
-    if classes is not None and classes.per == "head":
-        people = raster(layer, "people").values.astype(np.float64) if "people" in layer.table.column_names else None
-        if people is None:
-            classes = None
-        else:
-            weights = np.nan_to_num(people)
-            values = np.divide(values, people, out=np.full_like(values, np.nan), where=people > 0)
-    elif classes is not None and classes.per == "km2":
+    figure = style_figures.of_column(styled, described(styled, column))
+    classes = _as_classes(figure, column)
+    if classes.per == "head":
+        people = raster(layer, str(figure.divisor)).values.astype(np.float64)
+        weights = np.nan_to_num(people)
+        values = np.divide(values, people, out=np.full_like(values, np.nan), where=people > 0)
+    elif classes.per == "km2":
         values *= 1e6 / (placed.dx_m * placed.dy_m)
-    if classes is None:
-        classes = colours.quantiles(described(layer, column), values)
     levels = [_classified(values, classes)]
     while max(values.shape) > 1:
         values, weights = _halved(values, weights)
         levels.append(_classified(values, classes))
     box = _from_mercator().transform_bounds(*placed.bounds, direction="INVERSE", densify_pts=21)
     return Drawn(classes, tuple(levels), placed.west_m, placed.north_m, placed.dx_m, box)
+
+
+def _as_classes(figure: style_figures.Figure, column: str) -> Classes:
+    """Classes of numbers as a figure has them."""
+    per = "" if figure.divisor is None else "head" if figure.divisor in style_figures.HEADS else "km2"
+    breaks = tuple(float(entry.low) for entry in figure.entries if entry.low is not None)
+    return Classes(column, breaks, tuple(entry.colour for entry in figure.entries), figure.en, figure.de, per)
 
 
 def _classified(values: FloatArray, classes: Classes) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from geo.arrays import FloatArray
 from geo.errors import Problem
-from layers import colours, rasters, styles
+from layers import colours, grids, styles
 from layers.columns import Column
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer
@@ -55,6 +55,8 @@ _IN_SQUARES = {"sum", "mean", "ratio"}
 # what squares look like that a figure cannot colour
 AFAR = "#d3dae0", "Zoom in for values", "Für Werte hineinzoomen"
 _FLAG = ("no", "nein"), ("yes", "ja")
+# attributes that make a figure one per head
+HEADS = ("people", "population")
 PER = {"km2": (" per km²", " je km²"), "head": (" per head", " pro Kopf")}
 TOTALS = (
     "Totals of areas of different size: compare areas of like size only.",
@@ -201,7 +203,12 @@ def _of_style(layer: Layer, style: str) -> Figure:
         what = f"is not a style of {layer.id}"
         remedy = f"Use one of {', '.join(known)}." if known else "It has no geometry, so nothing to draw."
         raise UnknownCollectionError(Problem(f"style '{style[:60]}'", what, remedy))
-    column = next(one for one in layer.columns if one.name == known[style])
+    return of_column(layer, next(one for one in layer.columns if one.name == known[style]), style)
+
+
+def of_column(layer: Layer, column: Column, style: str | None = None) -> Figure:
+    """Figure of an attribute, whether or not tiles carry it."""
+    style = column.name if style is None else style
     found = of_map(layer, column, style)
     if found is not None:
         return found
@@ -241,12 +248,12 @@ def _divisor(layer: Layer, per: str) -> str | float | None:
     """Attribute or number that makes a figure per head or per km²; None where the layer has none."""
     names = [column.name for column in layer.columns]
     if per == "head":
-        return next((name for name in ("people", "population") if name in names), None)
+        return next((name for name in HEADS if name in names), None)
     if per != "km2":
         return None
     if "area_km2" in names:
         return "area_km2"
-    return round((rasters.grid_of(layer).cell_m / 1000) ** 2, 6) if rasters.is_gridded(layer) else None
+    return round((grids.grid_of(layer).cell_m / 1000) ** 2, 6) if grids.is_gridded(layer) else None
 
 
 def _of_numbers(layer: Layer, column: Column, style: str) -> Figure:
@@ -255,7 +262,8 @@ def _of_numbers(layer: Layer, column: Column, style: str) -> Figure:
     flag = column.unit == "0/1"
     en, de = (text if flag else _with_unit(text, column.unit) for text in (column.en, column.de))
     plain = Figure(style, column.name, en, de, (), _missing(), how=column.how)
-    if not is_total(column) or kinds_of(layer) != ("polygon",) or rasters.is_gridded(layer):
+    alike = grids.is_gridded(layer) and all(one.name != "area_km2" for one in layer.columns)
+    if not is_total(column) or kinds_of(layer) != ("polygon",) or alike:
         return replace(plain, entries=_of_values(column, values, flag=flag))
     area = _divisor(layer, "km2") if column.name != "area_km2" else None
     if area is None:
@@ -297,7 +305,7 @@ def from_zoom(layer: Layer, figure: Figure) -> int:
 def is_total(column: Column) -> bool:
     """Whether a figure grows with the area that it is of: such a one is drawn per km² or says so."""
     name = _BANDS.sub("", column.name)
-    if name in {"population", "area_km2"} or rasters.is_sum(name):
+    if name in {"population", "area_km2"} or grids.is_sum(name):
         return True
     return _TOTAL_UNITS.fullmatch(column.unit) is not None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layers import rasters
+from layers import grids
 from layers.layer import Layer
 
 OUTLINE = "#5b6973"
@@ -11,7 +11,7 @@ DARK = "#14212b"
 
 def is_fine(layer: Layer) -> bool:
     """Whether features are cells of a grid, which need no outline."""
-    return rasters.is_gridded(layer)
+    return grids.is_gridded(layer)
 
 
 def outline(layer: Layer) -> str:

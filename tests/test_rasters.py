@@ -30,7 +30,7 @@ from api.settings import Settings
 from geo.errors import InputError
 from geo.shapes import Shapes
 from geo.zonal import Raster
-from layers import colours, rasters
+from layers import colours, rasters, style_figures
 from layers.catalogue import Catalogue
 from layers.columns import Column
 from layers.drawn import Drawn
@@ -286,6 +286,38 @@ def test_years_of_a_scenario_keep_the_classes_of_the_map() -> None:
     assert saved is not None
     assert (saved.breaks, saved.en) == (MEASURE.breaks, "Saved in 2035, t CO2e per km² and year")
     assert colours.styled("t_co2e_heat") is None
+
+
+@pytest.mark.parametrize("role", ["planner", "public"])
+def test_rasters_have_the_classes_of_the_styles_whose_legends_stand_beside_them(
+    catalogue: Catalogue, role: str
+) -> None:
+    """WMTS offers the legend of a style: tiles in other classes would be read wrongly."""
+    shown = catalogue if role == "planner" else catalogue.public()
+    compared = 0
+    for name in (one for one in shown.ids() if one.startswith("05913000.")):
+        styled, cells = shown.layer(name), shown.gridded(name)
+        for style, column in style_figures.ids(styled).items():
+            # each style can be made, whoever asks: of joined cells as well
+            figure = style_figures.figure(styled, style)
+            if column in {one.name for one in rasters.drawable(cells)}:
+                classes = rasters.drawn(cells, column, styled).classes
+                assert tuple(entry.colour for entry in figure.entries) == classes.colours, (name, column)
+                assert tuple(entry.low for entry in figure.entries[1:]) == classes.breaks, (name, column)
+                assert (figure.en, figure.de) == (classes.en, classes.de)
+                compared += 1
+    assert compared > 60
+
+
+def test_joined_cells_are_drawn_by_their_own_area(catalogue: Catalogue) -> None:
+    """Four cells in one feature hold four times as much: per km² of one cell they would look four times as good."""
+    public = catalogue.public().layer("05913000.cells.climate_plan")
+    area = public.column("area_km2")
+    assert len(np.unique(area)) > 1
+    assert area.sum() == pytest.approx(0.04 * len(catalogue.layer("05913000.cells")))
+    figure = style_figures.figure(public)
+    assert (figure.column, figure.divisor) == ("t_co2e_saved_2045", "area_km2")
+    assert style_figures.figure(catalogue.layer("05913000.cells.climate_plan")).divisor == 0.04
 
 
 def test_the_legend_speaks_two_languages() -> None:

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layers import rasters, tile_matrices, tilesets
+from layers import grids, rasters, tile_matrices, tilesets
 from layers.catalogue import Catalogue
 from layers.errors import UnknownCollectionError
 from layers.tile_matrices import EUROPEAN_QUAD, SETS, WEB_MERCATOR_QUAD, Limits, TileMatrixSet, bounds, limits
@@ -166,7 +166,7 @@ def test_the_types_that_are_told_are_those_of_the_table(name: str, catalogue: Ca
     told = tilesets.json_types(layer)
     assert layer.table.num_rows
     assert told == tilesets.json_types(layer)
-    if rasters.is_gridded(layer):
+    if grids.is_gridded(layer):
         for column in rasters.drawable(layer):
             rasters.drawn(layer, column.name)
 

@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from lxml import etree
 
-from layers import rasters, wmts
+from layers import grids, rasters, wmts
 from layers.catalogue import Catalogue
 from layers.tile_matrices import WEB_MERCATOR_QUAD, bounds
 from layers.wmts import Figure, RasterLayer, Service
@@ -51,7 +51,7 @@ def test_capabilities_list_all_that_can_be_drawn_and_nothing_else(client: TestCl
         for layer in parsed(answer.content).iterfind("w:Contents/w:Layer", NS)
     }
     own = [catalogue.layer(name) for name in catalogue.ids() if name.startswith("05913000.")]
-    assert set(found) == {layer.id for layer in own if rasters.is_gridded(layer)}
+    assert set(found) == {layer.id for layer in own if grids.is_gridded(layer)}
     for layer in own:
         if layer.id in found:
             assert sorted(found[layer.id]) == sorted(column.name for column in rasters.drawable(layer))

@@ -22,7 +22,7 @@ from api.middleware.head import BODILESS
 from api.responses import link
 from api.routes.items import GivenDep, asked
 from api.serving import Served
-from layers import export, rasters, reference_systems
+from layers import export, grids, reference_systems
 from layers.catalogue import Catalogue
 from layers.export import FORMATS, NAMES, Wanted
 from layers.export_store import Kept, Store
@@ -96,7 +96,7 @@ class Sent(FileResponse):
 def links(layer: Layer, url: str) -> list[dict[str, str]]:
     """Links from a collection at `url` to its files."""
     drawn = bool(kinds_of(layer))
-    offered = [f for f in FORMATS if (f != "tif" or rasters.is_gridded(layer)) and (f != "pmtiles" or drawn)]
+    offered = [f for f in FORMATS if (f != "tif" or grids.is_gridded(layer)) and (f != "pmtiles" or drawn)]
     return [link(f"{url}/download?f={f}", "enclosure", FORMATS[f], f"All of it as {NAMES[f]}") for f in offered]
 
 

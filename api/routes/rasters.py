@@ -12,7 +12,7 @@ from api import deps, responses
 from api.deps import CatalogueDep
 from api.responses import link
 from api.routes.tilesets import zoom_of
-from layers import export, rasters
+from layers import export, grids, rasters
 from layers.layer import Layer
 from layers.tilesets import RELATIONS
 
@@ -34,7 +34,7 @@ ColumnName = Annotated[
 
 def links(layer: Layer, url: str) -> list[dict[str, str]]:
     """Links from a collection at `url` to its rasters, but not its tilesets; none where it is no grid of cells."""
-    if not rasters.is_gridded(layer):
+    if not grids.is_gridded(layer):
         return []
     return [
         link(f"{url}/map/legend", f"{RELATIONS}/legend", "application/json", "Legend of the map tiles"),
@@ -59,7 +59,7 @@ def tile(
 ) -> Response:
     """PNG of 256 pixels in the colours of the legend, transparent where no data are."""
     layer = catalogue.gridded(collection)
-    figure = rasters.drawn(layer, column or rasters.default_column(layer))
+    figure = rasters.drawn(layer, column or rasters.default_column(layer), catalogue.layer(collection))
     return Response(rasters.tile(figure, zoom_of(matrix), col, row), media_type="image/png", headers=_headers(tag))
 
 
@@ -69,7 +69,8 @@ def legend(
 ) -> Response:
     """Classes of an attribute with colours, bounds, and labels in English and German."""
     layer = catalogue.gridded(collection)
-    return responses.json(rasters.legend(layer, column or rasters.default_column(layer)), tag)
+    name = column or rasters.default_column(layer)
+    return responses.json(rasters.legend(layer, name, catalogue.layer(collection)), tag)
 
 
 @router.get(

@@ -12,7 +12,7 @@ from api.deps import BaseUrl, CatalogueDep, ETag, WantsHtml
 from api.errors import QueryError
 from api.responses import link
 from geo.errors import Problem
-from layers import export, rasters, tile_matrices, tiles, tilesets
+from layers import export, grids, rasters, tile_matrices, tiles, tilesets
 from layers.catalogue import Catalogue
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer
@@ -92,7 +92,7 @@ def root_links(base: str) -> list[dict[str, str]]:
 def links(layer: Layer, url: str) -> list[dict[str, str]]:
     """Links from a collection at `url` to its tilesets."""
     found = [link(f"{url}/tiles", f"{RELATIONS}/tilesets-vector", "application/json", f"Vector tiles of {layer.title}")]
-    if rasters.is_gridded(layer):
+    if grids.is_gridded(layer):
         title = f"Map tiles of {layer.title}"
         found.append(link(f"{url}/map/tiles", f"{RELATIONS}/tilesets-map", "application/json", title))
     return found

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from api import deps
 from api.deps import BaseUrl, CatalogueDep
 from geo.errors import RevierError
-from layers import rasters, wmts
+from layers import grids, rasters, wmts
 from layers.catalogue import Catalogue
 from layers.columns import Column
 from layers.errors import UnknownCollectionError
@@ -157,7 +157,8 @@ def _tile(request: Request, asked: dict[str, str], catalogue: Catalogue) -> Resp
             raise ServiceError(OUTSIDE, f"{name} goes from 0 to {(1 << z) - 1} at zoom {z}.", name)
     tag = deps.etag(request, html=False)
     try:
-        figure = rasters.drawn(layer, asked["style"] or rasters.default_column(layer))
+        styled = catalogue.layer(layer.id)
+        figure = rasters.drawn(layer, asked["style"] or rasters.default_column(layer), styled)
     except RevierError as error:
         raise ServiceError(INVALID, str(error), "style") from error
     return Response(rasters.tile(figure, z, col, row), media_type="image/png", headers=_headers(tag))
@@ -168,7 +169,7 @@ def _layer(catalogue: Catalogue, name: str) -> Layer:
         layer = catalogue.gridded(name)
     except UnknownCollectionError as error:
         raise ServiceError(INVALID, str(error), "layer") from error
-    if not rasters.is_gridded(layer):
+    if not grids.is_gridded(layer):
         raise ServiceError(INVALID, "This layer is no grid of cells.", "layer")
     return layer
 

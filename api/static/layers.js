@@ -6,7 +6,8 @@ import { coarse, drawHatch, theme, themeLayer, themePaint } from "/static/themes
 export const STYLES = JSON.parse(document.getElementById("styles").textContent);
 export const BUILDING_ZOOM = 14;
 const { emissions: EMISSIONS, later: LATER, measure: MEASURE, need: NEED, no_data: NO_DATA } = STYLES;
-const CELLS_PER_KM2 = 25;
+// cells that the public sees joined say their area; squares of low zooms hold several cells
+const CELL_KM2 = 0.04;
 const FILLED = ["areas", "cells", "buildings"];
 const labels = {};
 
@@ -60,7 +61,8 @@ function paint(level) {
     return ["case", ["all", ["has", column], ["has", head()], [">", ["coalesce", get(head()), 0], 0]], classes(["/", get(column), get(head())], LATER), NO_DATA];
   }
   const column = `t_co2e_saved_${state.year}`;
-  return whenKnown(column, classes(level === "areas" ? ["/", get(column), get("area_km2")] : ["*", CELLS_PER_KM2, get(column)], MEASURE));
+  const km2 = ["coalesce", get("area_km2"), ["*", ["coalesce", get("n_features"), 1], CELL_KM2]];
+  return whenKnown(column, classes(["/", get(column), km2], MEASURE));
 }
 
 // a building has no square kilometre: savings show on its cell, and the building stands on it
