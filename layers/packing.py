@@ -23,8 +23,9 @@ from layers.texts import Texts
 # smaller layers are read and projected as fast as mapped
 FROM_ROWS = 20_000
 FOLDER = "packed"
-TABLE = "table.arrow"
+TABLE, REFERENCE = "table.arrow", "crs.wkt"
 MANIFEST = "packed.json"
+TRIES = 3
 
 
 def packed(
@@ -42,31 +43,28 @@ def packed(
         Gives the table and the shapes.
     """
     folder = release.folder / FOLDER / name
-    if not _is_whole(folder):
+    for _ in range(TRIES):
         try:
-            _write(folder, *make())
+            if not _is_whole(folder):
+                _write(folder, *make())
+            crs = CRS.from_wkt((folder / REFERENCE).read_text(encoding="utf-8"))
+            return Mapped(folder / TABLE, folder), Drawn.load(folder, crs)
+        except FileNotFoundError:  # another process has just put its own there
+            continue
         except OSError:  # no room, or a release that may only be read: serve from memory
-            table, drawn = make()
-            return lambda: table, drawn
-    crs = CRS.from_wkt(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["crs"])
-    return Mapped(folder / TABLE, folder), Drawn.load(folder, crs)
+            break
+    table, drawn = make()
+    return lambda: table, drawn
 
 
-def damaged(release: Release) -> list[str]:
-    """Names of packed layers whose files are not what was written; they are removed, to be made anew."""
-    found = []
-    for folder in sorted((release.folder / FOLDER).glob("[!.]*")):
-        if not _is_whole(folder, contents=True):
-            shutil.rmtree(folder, ignore_errors=True)
-            found.append(folder.name)
-    return found
-
-
-def _is_whole(folder: Path, *, contents: bool = False) -> bool:
+def _is_whole(folder: Path) -> bool:
+    """Whether all files are there and are what was written; a process looks once, when it opens the layer."""
     try:
         files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        sizes = all((folder / name).stat().st_size == one["bytes"] for name, one in files.items())
-        return sizes and (not contents or all(sha256(folder / name) == one["sha256"] for name, one in files.items()))
+        return REFERENCE in files and all(
+            (folder / name).stat().st_size == one["bytes"] and sha256(folder / name) == one["sha256"]
+            for name, one in files.items()
+        )
     except (OSError, ValueError, KeyError):
         return False
 
@@ -80,8 +78,9 @@ def _write(folder: Path, table: pa.Table, drawn: Drawn) -> None:
             writer.write_table(flat, max_chunksize=max(len(flat), 1))
         Texts.save(table, work)
         drawn.save(work)
+        (work / REFERENCE).write_text(drawn.crs.to_wkt(), encoding="utf-8")
         files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(work.iterdir())}
-        (work / MANIFEST).write_text(json.dumps({"crs": drawn.crs.to_wkt(), "files": files}), encoding="utf-8")
+        (work / MANIFEST).write_text(json.dumps({"files": files}), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(work, folder)  # noqa: PTH105 - atomic
     finally:
