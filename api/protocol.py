@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -12,6 +13,8 @@ HEAD_BYTES = 64 * 1024
 HEAD_S = 15.0
 # the kernel gives a connection up whose client takes nothing for so long
 STALLED_MS = 60_000
+# long enough for another worker to wake up and take the next connection, and not seen by whoever waits for an answer
+YIELD_S = 1e-4
 
 
 class Protocol(HttpToolsProtocol):
@@ -23,6 +26,9 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Wait for a request."""
         super().connection_made(transport)
+        if self.config.workers > 1 and len(self.connections) > 1:
+            # a browser opens its connections at once, and keeps them: one worker would take all, the others none
+            time.sleep(YIELD_S)
         wire = transport.get_extra_info("socket")
         if wire is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             with contextlib.suppress(OSError):  # a unix socket has none

@@ -472,16 +472,65 @@ def test_requests_in_a_row_on_one_connection_are_answered_in_order(port: int) ->
 
 
 # ------------------------------------------------------------------ workers
-def test_a_killed_worker_is_replaced_and_no_answer_is_half(made: Path) -> None:
+@contextlib.contextmanager
+def two_workers(home: Path) -> Iterator[tuple[int, int]]:
+    """Process and port of a service of two workers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number = probe.getsockname()[1]
-    command = [sys.executable, "-m", "api.cli", "serve", "--home", str(made), "--port", str(number), "--workers", "2"]
+    command = [sys.executable, "-m", "api.cli", "serve", "--home", str(home), "--port", str(number), "--workers", "2"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
+        wait_for(lambda: ready(f"http://127.0.0.1:{number}"), "it does not start")
+        yield process.pid, number
+    finally:
+        process.terminate()
+        assert process.wait(30) is not None
+
+
+def test_connections_that_are_opened_at_once_are_shared_by_the_workers(made: Path) -> None:
+    """A browser opens six and keeps them: with one worker for all, the other processors would stand idle."""
+    with two_workers(made) as (pid, number):
+        # until both listen
+        wait_for(lambda: min(shared(pid, number)) > 0, "a worker takes no connection")
+        rounds = [shared(pid, number) for _ in range(10)]
+        # a machine with much else to do may leave one worker asleep now and then
+        assert sum(min(held) == 0 for held in rounds) <= 3, rounds
+
+
+def shared(pid: int, number: int) -> list[int]:
+    """How many of eight connections, opened at once, each worker takes."""
+    with contextlib.ExitStack() as opened:
+        wires = [opened.enter_context(socket.socket()) for _ in range(8)]
+        for wire in wires:
+            wire.setblocking(False)
+            wire.connect_ex(("127.0.0.1", number))
+        for wire in wires:
+            wire.setblocking(True)
+            wire.sendall(GET + b"\r\n")
+        assert all(wire.recv(1 << 16).startswith(b"HTTP/1.1 200") for wire in wires)
+        return [len(sockets_of(child) & established(number)) for child in workers_of(pid)]
+
+
+def sockets_of(pid: int) -> set[str]:
+    """Inodes of the sockets that a process holds."""
+    found = set()
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found |= set(re.findall(r"socket:\[(\d+)\]", str(one.readlink())))
+    return found
+
+
+def established(port: int) -> set[str]:
+    """Inodes of the connections to a port."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return {row[9] for row in rows if int(row[1].split(":")[1], 16) == port and row[3] == "01"}
+
+
+def test_a_killed_worker_is_replaced_and_no_answer_is_half(made: Path) -> None:
+    with two_workers(made) as (pid, number):
         address = f"http://127.0.0.1:{number}"
-        wait_for(lambda: ready(address), "it does not start")
-        children = workers_of(process.pid)
+        children = workers_of(pid)
         assert len(children) == 2
         ended, halves, good = threading.Event(), [], []
 
@@ -500,7 +549,7 @@ def test_a_killed_worker_is_replaced_and_no_answer_is_half(made: Path) -> None:
         for thread in threads:
             thread.start()
         os.kill(children[0], signal.SIGKILL)
-        wait_for(lambda: len(set(workers_of(process.pid)) - set(children)) == 1, "nobody takes its place")
+        wait_for(lambda: len(set(workers_of(pid)) - set(children)) == 1, "nobody takes its place")
         before = len(good)
         wait_for(lambda: len(good) > before + 20, "it answers no more")
         ended.set()
@@ -509,9 +558,6 @@ def test_a_killed_worker_is_replaced_and_no_answer_is_half(made: Path) -> None:
         assert not halves
         metrics = urllib.request.urlopen(f"{address}/metrics", timeout=20).read().decode()
         assert 'revier_requests_total{method="GET",route="/conformance",status="200"}' in metrics
-    finally:
-        process.terminate()
-        assert process.wait(30) is not None
 
 
 def ready(address: str) -> bool:
