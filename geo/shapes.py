@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from geo.arrays import BoolArray, FloatArray, IntArray
-from geo.columns import Polygons
+from geo.columns import Polygons, transformer
 from geo.errors import InputError, Problem
 
 NONE, POINT, LINE, POLYGON = 0, 1, 2, 3
@@ -133,8 +133,7 @@ class Shapes:
         known = self._projected.get(crs.to_string())
         if known is not None:
             return known
-        project = Transformer.from_crs(self.crs, crs, always_xy=True)
-        x, y = project.transform(self.coords[:, 0], self.coords[:, 1])
+        x, y = transformer(self.crs.srs, crs.srs).transform(self.coords[:, 0], self.coords[:, 1])
         made = replace(self, coords=np.column_stack([x, y]), crs=crs)
         self._projected[crs.to_string()] = made
         return made

@@ -20,7 +20,7 @@ from data import geoparquet
 from data.measures import Measure, with_overrides
 from data.schema import SCENARIOS
 from geo.arrays import FloatArray, sum_by
-from geo.columns import concatenate
+from geo.columns import Polygons, concatenate
 from geo.cooling import exposed_people
 from geo.equity import parts
 from geo.errors import Problem
@@ -385,6 +385,11 @@ class Catalogue:
     def crs(self, place: str) -> CRS:
         """Return the reference system of a place, that of its members for a region."""
         return CRS.from_user_input(self.release.places[self._members(place)[0]]["crs"])
+
+    def municipality(self, key: str) -> tuple[pa.Table, Polygons]:
+        """Published figures and outline of a municipality: few, and read for several layers."""
+        file = self.release.file(key, build.MUNICIPALITY)
+        return self.release.remembered(("municipality", key), lambda: geoparquet.read(file))
 
     def surroundings(self, place: str) -> pd.DataFrame:
         """What surrounds people by cell of 200 m; see `data.environment`."""

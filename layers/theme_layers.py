@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from data import geoparquet
 from data.schema import SCENARIOS
 from data.units import squares
 from geo.columns import concatenate
@@ -165,7 +164,7 @@ def environment(catalogue: Catalogue, key: str, theme: str) -> Layer:
 def totals(catalogue: Catalogue, key: str, theme: str) -> Layer:
     """Published land use by municipality, where no single areas are known."""
     keys = catalogue.release.places[key].get("members", [key])
-    pieces = [geoparquet.read(catalogue.release.file(k, build.MUNICIPALITY)) for k in keys]
+    pieces = [catalogue.municipality(k) for k in keys]
     table = pa.concat_tables([p[0] for p in pieces], promote_options="permissive").to_pandas()
     people = table["population"].where(table["population"] > 0)
     table["forest_m2_per_head"] = (table["forest_ha"] + table["wood_ha"]) * 1e4 / people

@@ -77,6 +77,21 @@ def of_town(
 # --- by hand ----------------------------------------------------------------------------------------------------------
 
 
+def test_whole_cells_are_drawn_as_shapely_draws_them() -> None:
+    """They are written as coordinates; with a part of a cell among them shapely draws all: both must be alike."""
+    rng = np.random.default_rng(1)
+    cells = pd.DataFrame(
+        {"x_m": 4_000_000 + 200 * rng.integers(0, 9, 20), "y_m": 3_000_000 + 200 * rng.integers(0, 9, 20)}
+    )
+    whole = squares(cells, CRS.from_epsg(25832))
+    with_a_part = squares(
+        pd.concat([cells, cells[:1]], ignore_index=True).assign(quarters=[15] * 20 + [3]), CRS.from_epsg(25832)
+    )
+    first = with_a_part.take(np.arange(20))
+    for name in ("coords", "rings", "parts", "rows"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(first, name))
+
+
 def test_nine_cells_and_one_park_by_hand(figures: Figures) -> None:
     """A park of 2 ha over the west half of the middle cell: shares, distances, supply and heat as worked on paper."""
     found = of_town(figures, Imports(green=greens(box(200, 200, 300, 400))))

@@ -36,7 +36,8 @@ class Metrics:
         """Count one answer."""
         self._count(method if method in METHODS else "other", route, status)()
         self._time(route)(seconds)
-        self._size(route)(size)
+        if size:  # a 304 has none
+            self._size(route)(size)
 
     def text(self) -> bytes:
         """Return all counters in Prometheus' text format."""
