@@ -22,9 +22,7 @@ test: $(MARK)test
 
 # The lock file holds hashes; a package that differs is refused.
 $(MARK)run: requirements.lock package-lock.json $(MARK)venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements.lock
-	@# on all cores, unlike pip; what is no Python of this version stays as it is
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m layers.assets
 	@touch $@
