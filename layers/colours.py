@@ -105,7 +105,8 @@ def legend(classes: Classes, column: Column) -> dict[str, Any]:
 
     A class holds its lower bound and not its upper one; null is no bound.
     """
-    bounds = [None, *classes.breaks, None]
+    # where nothing is known there is no class, not even one
+    bounds = [None, *classes.breaks, None] if classes.colours else []
     return {
         "column": column.name,
         "title": {"en": classes.en, "de": classes.de},

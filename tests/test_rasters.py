@@ -322,6 +322,15 @@ def test_joined_cells_are_drawn_by_their_own_area(catalogue: Catalogue) -> None:
     assert style_figures.figure(catalogue.layer("05913000.cells.climate_plan")).divisor == 0.04
 
 
+def test_a_figure_that_is_missing_everywhere_has_an_empty_legend_and_tiles() -> None:
+    nothing = layer([(0, 0), (1, 0)], t_co2e_other=[np.nan, np.nan])
+    assert rasters.legend(nothing, "t_co2e_other")["classes"] == []
+    x, y, _, _ = tile_at(15, WEST + 200, SOUTH + 100)
+    found, palette = decoded(rasters.tile(rasters.drawn(nothing, "t_co2e_other"), 15, x, y))
+    assert not found.any()
+    assert palette[0][3] == 0
+
+
 def test_the_legend_speaks_two_languages() -> None:
     column = Column("t_co2e_saved_2045", "t CO2e/a", "Saved in 2045", "Einsparung 2045", "modelled")
     told = colours.legend(MEASURE, column)
