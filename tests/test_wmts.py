@@ -174,7 +174,9 @@ def test_gdal_lists_and_draws_it(server: str, tmp_path: Path) -> None:
     import rasterio
 
     source = f"WMTS:{server}/wmts/1.0.0/WMTSCapabilities.xml?place=05913000"
-    listed = subprocess.run(["gdalinfo", source], check=True, capture_output=True, text=True, timeout=60).stdout
+    listed = subprocess.run(
+        ["gdalinfo", source], check=True, capture_output=True, text=True, timeout=60, cwd=tmp_path
+    ).stdout
     assert f"layer={CELLS},style=people" in listed
     assert "layer=05913000.heat" in listed
     west, south, east, north = bounds(WEB_MERCATOR_QUAD, 14, 8532, 5447)
@@ -182,7 +184,7 @@ def test_gdal_lists_and_draws_it(server: str, tmp_path: Path) -> None:
     made = tmp_path / "window.tif"
     opened = f"{source},layer={CELLS},style=people,tilematrix=14"
     command = ["gdal_translate", "-q", opened, "-projwin", *window, "-outsize", "256", "256", str(made)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=tmp_path)
     address = f"{server}/collections/{CELLS}/map/tiles/WebMercatorQuad/14/5447/8532.png?column=people"
     with urllib.request.urlopen(address, timeout=30) as answer:
         content = answer.read()
