@@ -54,7 +54,7 @@ class Release:
         return self.folder / "places" / place / name
 
     def remembered(self, key: Any, make: Callable[[], T]) -> T:  # noqa: ANN401 - any key
-        """Return what was made under a key of what the manifest says for all places alike, or make it."""
+        """Return what was made from the release under a key, or make it: what several places or layers read."""
         found: T = self._known.made(key, make)
         return found
 
