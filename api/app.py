@@ -19,12 +19,13 @@ from api.access import Access
 from api.addresses import Addresses
 from api.deps import strict_query
 from api.middleware.compression import Compression
+from api.middleware.front import Front
 from api.middleware.gate import Gate
 from api.middleware.head import Head
 from api.middleware.headers import CSP, Headers
 from api.middleware.limits import Limits
-from api.middleware.log import RequestLog, errors_to_stderr, writer
-from api.middleware.metrics import Measured, Metrics
+from api.middleware.log import errors_to_stderr, writer
+from api.middleware.metrics import Metrics
 from api.middleware.pages import Pages
 from api.middleware.tiles import Tiles
 from api.routes import (
@@ -82,9 +83,8 @@ class Service(FastAPI):
         app = Tiles(app, self.state.served)
         app = Gate(app, self.state.access)
         app = Limits(app, settings)
-        app = Headers(app, settings)
-        app = Measured(app, self.state.metrics)
-        return RequestLog(app, self.state.addresses, writer(settings))
+        headers = Headers(settings, by_origin=self.state.access.is_open)
+        return Front(app, self.state.addresses, headers, self.state.metrics, writer(settings))
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -110,6 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # what is there now stays: the collector need not look at it again and again
         gc.freeze()
         yield
+        app.state.metrics.flush()
 
     app = Service(
         title="Revier",

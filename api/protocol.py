@@ -21,6 +21,7 @@ class Protocol(HttpToolsProtocol):
     """Refuses heads that are too large or do not come, and gives up clients that read nothing."""
 
     _head_bytes = 0
+    _has_begun = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
@@ -41,10 +42,9 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """Give a request its time."""
+        """Note that a head has begun."""
         super().on_message_begin()
-        self._head_bytes = 0
-        self._wait()
+        self._head_bytes, self._has_begun = 0, True
 
     def on_url(self, url: bytes) -> None:
         """Count a piece of the target."""
@@ -58,14 +58,19 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Let the request be answered."""
+        self._has_begun = False
         self._stop()
         if not self.transport.is_closing():
             super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the connection was given up."""
-        if not self.transport.is_closing():
-            super().data_received(data)
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        # most heads come whole, and need no clock
+        if self._has_begun and self._timer is None and not self.transport.is_closing():
+            self._wait()
 
     def _count(self, size: int, status: int) -> None:
         self._head_bytes += size
@@ -73,7 +78,6 @@ class Protocol(HttpToolsProtocol):
             self._refuse(status)
 
     def _wait(self) -> None:
-        self._stop()
         self._timer = self.loop.call_later(HEAD_S, self._late)
 
     def _stop(self) -> None:

@@ -29,6 +29,7 @@ from api import protocol
 from api.access import Access, DeniedError
 from api.addresses import Addresses
 from api.app import create_app
+from api.middleware import metrics
 from api.protocol import Protocol
 from api.settings import Settings
 from layers.release import current, staging
@@ -424,6 +425,14 @@ def test_half_a_request_is_given_up_and_blocks_nobody(port: int) -> None:
         wire.close()
 
 
+def test_half_of_a_second_request_is_given_up_too(port: int) -> None:
+    # heads that come whole are given no clock; one that follows them and does not must still get one
+    heard = spoken(port, GET + b"\r\n", GET + b"\r\n" + GET, pause_s=0.1)
+    assert heard.count(b" 200 ") == 2
+    assert b" 408 " in heard
+    assert is_alive(port)
+
+
 def test_a_body_that_never_comes_is_given_up(port: int) -> None:
     assert b" 408 " in spoken(port, POST + b"Content-Length: 1000\r\n\r\n", b'{"a":')
     assert is_alive(port)
@@ -496,6 +505,19 @@ def test_connections_that_are_opened_at_once_are_shared_by_the_workers(made: Pat
         rounds = [shared(pid, number) for _ in range(10)]
         # a machine with much else to do may leave one worker asleep now and then
         assert sum(min(held) == 0 for held in rounds) <= 3, rounds
+        # whichever worker tells the counters knows what the others answered, a moment later
+        time.sleep(2 * metrics.WRITTEN_EACH_S)
+        before = told(number)
+        for _ in range(5):
+            shared(pid, number)
+        wait_for(lambda: told(number) == before + 5 * 8, "answers of another worker are not counted, or twice")
+
+
+def told(number: int) -> int:
+    """How many answers of /healthz all workers have counted, as any of them tells."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{number}/metrics", timeout=20) as answer:
+        found = re.search(r'revier_requests_total\{[^}]*route="/healthz"[^}]*\} ([\d.e+]+)', answer.read().decode())
+    return int(float(found[1])) if found else 0
 
 
 def shared(pid: int, number: int) -> list[int]:
@@ -556,8 +578,8 @@ def test_a_killed_worker_is_replaced_and_no_answer_is_half(made: Path) -> None:
         for thread in threads:
             thread.join(30)
         assert not halves
-        metrics = urllib.request.urlopen(f"{address}/metrics", timeout=20).read().decode()
-        assert 'revier_requests_total{method="GET",route="/conformance",status="200"}' in metrics
+        counters = urllib.request.urlopen(f"{address}/metrics", timeout=20).read().decode()
+        assert 'revier_requests_total{method="GET",route="/conformance",status="200"}' in counters
 
 
 def ready(address: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api import errors
 from api.access import CHALLENGE, Access, DeniedError
-from api.middleware.visit import Message, Part, Receive, Scope, Send, visit_of
+from api.middleware.visit import Part, Receive, Scope, Send, visit_of
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -22,8 +22,6 @@ class Gate:
 
     def __init__(self, app: Part, access: Access) -> None:
         self.app, self.access = app, access
-        # on a laptop, the page that asks decides, too
-        self._vary = b"Authorization, Origin" if access.is_open else b"Authorization"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by role, or refuse."""
@@ -40,22 +38,7 @@ class Gate:
         if scope["method"] not in SAFE and self.access.addresses.is_foreign(scope, visit.headers):
             await errors.problem(403, "Another site's page may not change anything here.")(scope, receive, send)
             return
-
         if scope["method"] not in SAFE and visit.role != "planner":
             await errors.sign_in()(scope, receive, send)
             return
-
-        async def varying(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = _varied(message["headers"], self._vary)
-            await send(message)
-
-        await self.app(scope, receive, varying)
-
-
-def _varied(headers: list[tuple[bytes, bytes]], more: bytes) -> list[tuple[bytes, bytes]]:
-    """Add to the header `Vary`; what says nothing of caches, as the files of pages, is the same for all."""
-    for i, (name, value) in enumerate(headers):
-        if name == b"vary":
-            return [*headers[:i], (name, value + b", " + more), *headers[i + 1 :]]
-    return [*headers, (b"vary", more)] if any(name == b"cache-control" for name, _ in headers) else headers
+        await self.app(scope, receive, send)

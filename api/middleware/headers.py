@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.middleware.visit import Message, Part, Receive, Scope, Send, visit_of
+from api.middleware.visit import Message, Receive, Scope, Send, Visit
 from api.settings import Settings
 
 CSP = (
@@ -22,18 +22,18 @@ DAY_S = 86_400
 
 
 class Headers:
-    """Adds security headers, the request's id and CORS for reading.
+    """Security headers, the request's id, CORS for reading, and what an answer depends on.
 
     Parameters
     ----------
-    app
-        The next part.
     settings
         Whether the service is reached by https.
+    by_origin
+        Whether the page that asks decides who asks, as it does on a laptop.
     """
 
-    def __init__(self, app: Part, settings: Settings) -> None:
-        self.app = app
+    def __init__(self, settings: Settings, *, by_origin: bool) -> None:
+        self._vary = b"Authorization, Origin" if by_origin else b"Authorization"
         common = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
@@ -58,27 +58,17 @@ class Headers:
         allowed |= {
             "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, If-None-Match, Range, X-Request-ID"
         }
-        self._preflight = _raw(common | allowed | {"Vary": "Access-Control-Request-Headers"})
+        self._preflight = _raw(allowed | {"Vary": "Access-Control-Request-Headers"})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with headers; answer a browser's question whether it may ask."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        visit = visit_of(scope)
-        own = (b"x-request-id", visit.id.encode())
-        if scope["method"] == "OPTIONS" and b"access-control-request-method" in visit.headers:
-            await send({"type": "http.response.start", "status": 204, "headers": [*self._preflight, own]})
-            await send({"type": "http.response.body", "body": b""})
-            return
+    def of(self, message: Message, visit: Visit) -> list[tuple[bytes, bytes]]:
+        """Return the headers of an answer, with ours."""
+        told = self._unchanged if message["status"] == 304 else self._of(message, visit.role == "public")
+        return [*_varied(message["headers"], self._vary), *told, (b"x-request-id", visit.id.encode())]
 
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                told = self._unchanged if message["status"] == 304 else self._of(message, visit.role == "public")
-                message["headers"] = [*message["headers"], *told, own]
-            await send(message)
-
-        await self.app(scope, receive, with_headers)
+    async def may_ask(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer a browser's question whether another site's page may ask."""
+        await send({"type": "http.response.start", "status": 204, "headers": self._preflight})
+        await send({"type": "http.response.body", "body": b""})
 
     def _of(self, message: Message, is_public: bool) -> list[tuple[bytes, bytes]]:  # noqa: FBT001 - one use
         for name, value in message["headers"]:
@@ -92,3 +82,11 @@ class Headers:
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def _varied(headers: list[tuple[bytes, bytes]], more: bytes) -> list[tuple[bytes, bytes]]:
+    """Add to the header `Vary`; what says nothing of caches, as the files of pages, is the same for all."""
+    for i, (name, value) in enumerate(headers):
+        if name == b"vary":
+            return [*headers[:i], (name, value + b", " + more), *headers[i + 1 :]]
+    return [*headers, (b"vary", more)] if any(name == b"cache-control" for name, _ in headers) else headers

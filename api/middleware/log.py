@@ -1,78 +1,19 @@
-"""One line for each request, and an answer even where everything else failed."""
+"""Where lines on requests, warnings and errors are written."""
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 
-from api import errors
-from api.addresses import Addresses
-from api.middleware.visit import KEY, REQUEST_ID, Message, Part, Receive, Scope, Send, Visit, request_id, template
+from api.middleware.visit import REQUEST_ID
 from api.settings import Settings
 
 log = logging.getLogger("revier")
 Write = Callable[..., object]
-
-
-class RequestLog:
-    """Gives each request its id, and logs it when it was answered.
-
-    Parameters
-    ----------
-    app
-        The next part.
-    addresses
-        Tells clients' addresses.
-    write
-        Writes one line; None for no log.
-    """
-
-    def __init__(self, app: Part, addresses: Addresses, write: Write | None) -> None:
-        self.app, self.addresses, self.write = app, addresses, write
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, then log."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
-        visit = scope[KEY] = Visit(request_id(headers), headers, self.addresses.client(scope, headers))
-        REQUEST_ID.set(visit.id)
-        start = time.perf_counter()
-
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                visit.status = message["status"]
-            else:
-                visit.size += len(message.get("body", b""))
-            await send(message)
-
-        try:
-            await self.app(scope, receive, counted)
-        except Exception as error:
-            if not visit.status:
-                log.exception("unexpected error")
-                await errors.problem(500, errors.UNEXPECTED)(scope, receive, counted)
-            elif visit.status != 500:
-                log.error("an answer broke off", exc_info=error)  # noqa: TRY400 - the same, with a name for the error
-        finally:
-            if self.write is not None:
-                self.write(
-                    "request",
-                    id=visit.id,
-                    client=visit.client,
-                    role=visit.role,
-                    method=scope["method"],
-                    route=template(scope),
-                    status=visit.status,
-                    ms=round((time.perf_counter() - start) * 1000, 2),
-                    bytes=visit.size,
-                )
 
 
 def writer(settings: Settings) -> Write | None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import time
 from functools import lru_cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from api.middleware.visit import Part, Receive, Scope, Send, template, visit_of
-
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 
 
+# counters that workers share are in mapped files, and written so often
+WRITTEN_EACH_S = 0.25
+
+
 class Metrics:
-    """Counters of one service, or of all its workers where PROMETHEUS_MULTIPROC_DIR is set."""
+    """Counters of one service, or of all its workers where PROMETHEUS_MULTIPROC_DIR is set.
+
+    Called by the thread that answers, except for `text`.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -28,50 +33,46 @@ class Metrics:
         self.sent = Counter("response_bytes", "Bytes of bodies sent, as compressed.", ("route",), **own)
         self.running = Gauge("requests_running", "Requests being answered.", multiprocess_mode="livesum", **own)
         # finding a series by its labels costs more than counting
-        self._count = lru_cache(maxsize=4096)(lambda *values: self.requests.labels(*values).inc)
         self._time = lru_cache(maxsize=1024)(lambda route: self.seconds.labels(route).observe)
-        self._size = lru_cache(maxsize=1024)(lambda route: self.sent.labels(route).inc)
+        self._running = 0
+        self._answered: dict[tuple[str, str, str], int] = {}
+        self._bytes: dict[str, int] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
-    def count(self, method: str, route: str, status: int, seconds: float, size: int) -> None:
-        """Count one answer."""
-        self._count(method if method in METHODS else "other", route, status)()
-        self._time(route)(seconds)
+    def begin(self) -> None:
+        """Count a request as running."""
+        self._running += 1
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WRITTEN_EACH_S, self.flush)
+
+    def end(self, method: str, route: str, status: int, seconds: float, size: int) -> None:
+        """Count its answer."""
+        self._running -= 1
+        key = (method if method in METHODS else "other", route, str(status))
+        self._answered[key] = self._answered.get(key, 0) + 1
         if size:  # a 304 has none
-            self._size(route)(size)
+            self._bytes[route] = self._bytes.get(route, 0) + size
+        self._time(route)(seconds)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WRITTEN_EACH_S, self.flush)
+
+    def flush(self) -> None:
+        """Write what was counted where all workers see it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.running.set(self._running)
+        answered, self._answered = self._answered, {}
+        for key, count in answered.items():
+            self.requests.labels(*key).inc(count)
+        sent, self._bytes = self._bytes, {}
+        for route, size in sent.items():
+            self.sent.labels(route).inc(size)
 
     def text(self) -> bytes:
-        """Return all counters in Prometheus' text format."""
+        """Return all counters in Prometheus' text format, as last written."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
         of_all = CollectorRegistry()
         MultiProcessCollector(of_all)  # type: ignore[no-untyped-call]
         return generate_latest(of_all)
-
-
-class Measured:
-    """Counts each request.
-
-    Parameters
-    ----------
-    app
-        The next part.
-    metrics
-        Where to.
-    """
-
-    def __init__(self, app: Part, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, then count."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        start = time.perf_counter()
-        self.metrics.running.inc()
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self.metrics.running.dec()
-            visit, seconds = visit_of(scope), time.perf_counter() - start
-            self.metrics.count(scope["method"], template(scope), visit.status or 500, seconds, visit.size)

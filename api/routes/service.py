@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from api import errors, responses
 from api.addresses import FORWARDED, peer_of
@@ -25,13 +26,15 @@ def readyz(request: Request) -> Response:
 
 
 @router.get("/metrics")
-def metrics(request: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """Counters for Prometheus, for a planner or this machine alone."""
     visit = visit_of(request.scope)
     is_here = is_loopback(peer_of(request.scope)) and not any(name in visit.headers for name in FORWARDED)
     if visit.role != "planner" and not is_here:
         raise SignInError
-    text = request.app.state.metrics.text()
+    counters = request.app.state.metrics
+    counters.flush()
+    text = await run_in_threadpool(counters.text)
     kind = "text/plain; version=0.0.4; charset=utf-8"
     return Response(text, media_type=kind, headers={"Cache-Control": "no-store"})
 
