@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,10 @@ HALF_WORLD_M = float(np.pi * 6378137)
 WORLD = 1 << 32
 # rows whose outlines are made in one piece of memory
 AT_ONCE = 1 << 16
+# zooms whose outlines are written with a large layer: of those that show single footprints, all that are made
+DETAILED = range(13, 17)
 _FILES = ("coords", "rings", "parts", "rows", "part_kinds", "lonlat", "world", "order", "boxes", "levels")
+_CORNERS = "corners"
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,8 @@ class Drawn:
         self._given = shapes
         self._outlines: Once[int, Outlines] = Once()
 
-    def save(self, folder: Path) -> None:
-        """Write all columns as files that `load` maps; the CRS is the caller's to keep."""
+    def save(self, folder: Path, *, outlined: bool) -> None:
+        """Write all columns as files that `load` maps, outlines too if wanted; the CRS is the caller's to keep."""
         shapes, tree = self.shapes, self.tree
         arrays: list[NDArray[Any]] = [shapes.coords, shapes.rings, shapes.parts, shapes.rows, shapes.part_kinds]
         arrays += [self.lonlat, self.world, tree.order, tree.boxes, tree.levels]
@@ -98,15 +101,23 @@ class Drawn:
             np.save(folder / f"{name}.npy", array)
         if shapes.heights is not None:
             np.save(folder / "heights.npy", shapes.heights)
+        if outlined:
+            np.save(folder / f"{_CORNERS}.npy", self._corners)
+            for zoom in DETAILED:
+                found = self.outlines(zoom)
+                np.save(folder / f"outlines{zoom}.npy", found.content)
+                np.save(folder / f"outline_ends{zoom}.npy", found.ends)
 
     @classmethod
     def load(cls, folder: Path, crs: CRS) -> Drawn:
         """Map the files of `save`: several processes share their memory."""
+
         # plain arrays on the mapped memory: compiled functions take them much faster than numpy's own kind
-        arrays = [np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _FILES]
-        coords, rings, parts, rows, kinds, lonlat, world, order, boxes, levels = arrays
-        heights = folder / "heights.npy"
-        high = np.asarray(np.load(heights, mmap_mode="r")) if heights.exists() else None
+        def mapped(name: str) -> NDArray[Any]:
+            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
+
+        coords, rings, parts, rows, kinds, lonlat, world, order, boxes, levels = map(mapped, _FILES)
+        high = mapped("heights") if (folder / "heights.npy").exists() else None
         made = cls(Shapes(coords, rings, parts, rows, kinds, crs, high))
         made.__dict__ |= {
             "shapes": made._given,
@@ -114,6 +125,11 @@ class Drawn:
             "world": world,
             "tree": BoxTree(order, boxes, levels),
         }
+        if (folder / f"{_CORNERS}.npy").exists():
+            made.__dict__["_corners"] = mapped(_CORNERS)
+            for zoom in DETAILED:
+                ends, content = mapped(f"outline_ends{zoom}"), mapped(f"outlines{zoom}")
+                made._outlines.made(zoom, partial(Outlines, made._corners, ends, content))
         return made
 
     def __len__(self) -> int:

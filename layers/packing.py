@@ -77,7 +77,7 @@ def _write(folder: Path, table: pa.Table, drawn: Drawn) -> None:
         with pa.OSFile(str(work / TABLE), "wb") as file, pa.ipc.new_file(file, flat.schema) as writer:
             writer.write_table(flat, max_chunksize=max(len(flat), 1))
         Texts.save(table, work)
-        drawn.save(work)
+        drawn.save(work, outlined=True)
         (work / REFERENCE).write_text(drawn.crs.to_wkt(), encoding="utf-8")
         files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(work.iterdir())}
         (work / MANIFEST).write_text(json.dumps({"files": files}), encoding="utf-8")

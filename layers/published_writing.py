@@ -21,6 +21,7 @@ import pyarrow as pa
 from geo.errors import InputError, Problem
 from layers.drawn import Drawn
 from layers.errors import ReleaseError, UnknownCollectionError
+from layers.packing import FROM_ROWS
 from layers.published import DOCUMENT, FOLDER, STAMP, TABLE, Entry, Published, load
 from layers.published_checks import in_tiles, lowest_zoom, problems_of_id, problems_of_shapes, warnings_of
 from layers.published_file import Brought, read
@@ -209,7 +210,7 @@ def _write(folder: Path, table: pa.Table, drawn: Drawn) -> None:
         # a table of no columns has no rows once it is sliced, but each has an empty object
         (folder / "texts.bin").write_bytes(b"{}" * len(drawn))
         np.save(folder / "text_offsets.npy", 2 * np.arange(len(drawn) + 1, dtype=np.int64))
-    drawn.save(folder)
+    drawn.save(folder, outlined=len(drawn) >= FROM_ROWS)
 
 
 def _told(path: Path, wanted: Wanted, brought: Brought) -> dict[str, Any]:
