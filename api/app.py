@@ -157,6 +157,7 @@ def _warm(catalogue: Catalogue) -> None:
         for key, entry in catalogue.release.places.items():
             if entry["kind"] == "municipality" and entry["calibration"] is not None:
                 catalogue.run(key, "climate_equity")
-                return
+                break
+        catalogue.published.check()
     except (RevierError, OSError):  # whoever asks for it is told
         log.warning("what was to be ready is not", exc_info=True)

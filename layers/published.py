@@ -7,6 +7,7 @@ A folder ``published/{id}`` holds `layer.json` and the folder of columns that it
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from pyproj import CRS
 from layers.columns import Column
 from layers.drawn import Drawn
 from layers.layer import Layer, Mapped
+from layers.release import sha256
 
+log = logging.getLogger("revier")
 FOLDER, DOCUMENT, TABLE, STAMP = "published", "layer.json", "table.arrow", ".stamp"
 # a layer may be replaced between reading its document and opening its columns
 TRIES = 3
@@ -86,6 +89,8 @@ class Published:
         self._stamp: str | None = None
         self._entries: dict[str, Entry] = {}
         self._damaged: tuple[str, ...] = ()
+        # documents of layers whose files turned out to be others than were written
+        self._refused: dict[str, dict[str, Any]] = {}
 
     def stamp(self) -> str:
         """Changes whenever a layer is published, replaced or removed; cheap to ask."""
@@ -93,7 +98,7 @@ class Published:
             found = os.stat(self._stamped)  # noqa: PTH116 - with each request, and much quicker
         except OSError:
             return ""
-        return f"{found.st_mtime_ns:x}-{found.st_ino:x}"
+        return f"{found.st_mtime_ns:x}-{found.st_ino:x}" + "!" * len(self._refused)
 
     def entries(self) -> dict[str, Entry]:
         """All layers that are whole, by id, in the order of their ids."""
@@ -107,13 +112,24 @@ class Published:
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """Ids of layers whose files are missing or not what was written."""
+        """Ids of layers whose files are missing, of another size or, once `check` has looked, not what was written."""
         self.entries()
         return self._damaged
 
     def get(self, collection: str) -> Entry | None:
         """Return one; None where there is none of this id."""
         return self.entries().get(collection)
+
+    def check(self) -> None:
+        """Compare all files with their hashes, seconds for a gigabyte: what differs is not served any more."""
+        for name, entry in list(self.entries().items()):
+            if _is_as_written(self.folder / name, entry.document):
+                continue
+            with self._lock:
+                if self._entries.get(name) is entry:  # and not replaced or removed meanwhile
+                    self._refused[name] = entry.document
+                    self._read()
+                    log.error("layer %s is not what was published, and not served: publish it again", name)
 
     def _read(self) -> None:
         found, damaged = {}, []
@@ -130,6 +146,8 @@ class Published:
         for _ in range(TRIES):
             try:
                 document = json.loads((self.folder / name / DOCUMENT).read_text(encoding="utf-8"))
+                if self._refused.get(name) == document:
+                    return None
                 known = self._entries.get(name)
                 if known is not None and known.document == document:
                     return known
@@ -137,6 +155,14 @@ class Published:
             except (OSError, ValueError, KeyError, TypeError):
                 continue
         return None
+
+
+def _is_as_written(folder: Path, document: dict[str, Any]) -> bool:
+    columns = folder / document["columns_in"]
+    try:
+        return all(sha256(columns / name) == one["sha256"] for name, one in document["files"].items())
+    except OSError:
+        return False
 
 
 def load(folder: Path, document: dict[str, Any]) -> Entry:

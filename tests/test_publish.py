@@ -35,6 +35,7 @@ from api.settings import Settings
 from data.figures import Figures
 from data.place import places
 from geo.errors import InputError
+from layers import published as module
 from layers import published_curves, tiles
 from layers.build import build
 from layers.errors import ReleaseError, UnknownCollectionError
@@ -515,6 +516,46 @@ def test_a_damaged_layer_is_not_served_but_told(place: Path, file: Path) -> None
     assert json.loads(shown.output)["damaged"] == ["t"]
     assert run.invoke(cli, ["unpublish", "t", "--home", str(place)]).exit_code == 0
     assert list(Published(place).entries()) == ["u"]
+
+
+def test_a_flipped_bit_is_found_by_hash_and_told(place: Path, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A figure or a corner that changed on the disk would be served as if the user had brought it."""
+    publish(place, file, Wanted("t"))
+    publish(place, file, Wanted("u"))
+    hurt = next((place / "published" / "t").glob("*/table.arrow"))
+    content = bytearray(hurt.read_bytes())
+    content[len(content) // 2] ^= 1
+    hurt.write_bytes(content)
+    published = Published(place)
+    before = published.stamp()
+    published.check()
+    assert list(published.entries()) == ["u"]
+    assert published.damaged == ("t",)
+    assert published.stamp() != before, "what was cached of it would be served on"
+    assert "layer t is not what was published" in caplog.text
+    shown = run.invoke(cli, ["published", "--home", str(place), "--json"])
+    assert (shown.exit_code, json.loads(shown.output)["damaged"]) == (1, ["t"])
+    publish(place, file, Wanted("t"))
+    published.check()
+    assert list(published.entries()) == ["t", "u"]
+
+
+def test_a_layer_replaced_while_it_is_checked_is_not_refused(
+    place: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(place, file, Wanted("t"))
+    published = Published(place)
+    published.entries()
+    is_as_written = module._is_as_written
+
+    def replaced(folder: Path, document: dict[str, Any]) -> bool:
+        publish(place, file, Wanted("t"))
+        published.entries()
+        return is_as_written(folder, document)
+
+    monkeypatch.setattr(module, "_is_as_written", replaced)
+    published.check()
+    assert list(published.entries()) == ["t"]
 
 
 # --- in the service ---------------------------------------------------------------------------------------------------

@@ -85,6 +85,7 @@ def published(home: Home = None, as_json: Json = False) -> None:
     """List published layers. Exit code 1 if files of one are damaged."""
     with reported():
         found = Published(settings(home).home)
+        found.check()
         listed = [_said(entry) for entry in found.entries().values()]
     if as_json:
         typer.echo(json.dumps({"layers": listed, "damaged": list(found.damaged)}, ensure_ascii=False))
