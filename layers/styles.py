@@ -57,10 +57,12 @@ EMISSIONS = Classes(
     "Household emissions, t CO2e per head and year",
     "Emissionen der Haushalte, t CO2e pro Kopf und Jahr",
 )
+# the first class is nothing; a single measure is mostly in the next three, the whole plan of a city in the last five:
+# of municipalities and districts as of cells of 200 m
 MEASURE = Classes(
     "t_co2e_saved_2045",
-    (1, 30, 100, 300, 1000, 3000),
-    ("#f1f5f7", "#d3e6ef", "#9fcbe0", "#5fa6cc", "#2f7fb5", "#12559a", "#08245a"),
+    (1, 100, 300, 1000, 2000, 3500, 5000),
+    ("#f1f5f7", "#d3e6ef", "#a9d0e4", "#74b3d4", "#4593c5", "#2271ae", "#12508f", "#08245a"),
     "Saved in 2045, t CO2e per km² and year",
     "Einsparung 2045, t CO2e je km² und Jahr",
     per="km2",

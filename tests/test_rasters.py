@@ -260,8 +260,8 @@ def test_cells_smaller_than_a_pixel_are_averaged_by_weight() -> None:
     assert figure.levels[1].tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
     sums = rasters.drawn(layer([(0, 0), (1, 1)], t_co2e_saved_2030=[4.0, 12.0]), "t_co2e_saved_2030")
     # 4 and 12 t on 0.04 km² are 100 and 300 t/km²: the average, not the total, is 200
-    assert sums.levels[0][1:-1, 1:-1].tolist() == [[0, 5], [4, 0]]
-    assert sums.levels[1][1, 1] == 4
+    assert sums.levels[0][1:-1, 1:-1].tolist() == [[0, 4], [3, 0]]
+    assert sums.levels[1][1, 1] == 3
 
 
 def test_a_far_view_shows_the_average_level_in_one_colour() -> None:
@@ -336,8 +336,8 @@ def test_the_legend_speaks_two_languages() -> None:
     told = colours.legend(MEASURE, column)
     assert told["unit"] == "t CO2e/a per km²"
     assert told["classes"][0] == {"colour": "#f1f5f7", "from": None, "to": 1, "label": {"en": "< 1", "de": "< 1"}}
-    assert told["classes"][5]["label"] == {"en": "1,000 – 3,000", "de": "1.000 – 3.000"}
-    assert told["classes"][-1]["label"] == {"en": "≥ 3,000", "de": "≥ 3.000"}
+    assert told["classes"][5]["label"] == {"en": "2,000 – 3,500", "de": "2.000 – 3.500"}
+    assert told["classes"][-1]["label"] == {"en": "≥ 5,000", "de": "≥ 5.000"}
     per_head = colours.legend(EMISSIONS, column)["classes"][1]["label"]
     assert per_head == {"en": "1.6 – 2", "de": "1,6 – 2"}
 
