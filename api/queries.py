@@ -26,6 +26,8 @@ from layers.reference_systems import LONLAT, Reference
 
 # what filters may name a layer's shape by
 GEOMETRY = "geometry"
+# a double would hold another number than a long one
+_WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _AFTER = re.compile(r"([0-9a-f]{8})-([0-9]{1,10})", re.ASCII)
 
@@ -201,7 +203,7 @@ def _to_lonlat(reference: Reference) -> Callable[[shapely.Geometry], shapely.Geo
 def _literal(column: filters.Column, text: str) -> Any:  # noqa: ANN401 - of the column's kind
     if column.kind == "number":
         try:
-            return float(text)
+            return int(text) if _WHOLE.fullmatch(text) else float(text)
         except ValueError:
             remedy = "Give a number."
             raise InputError(

@@ -50,6 +50,11 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
+def magnitude(numbers: Any) -> FloatArray:  # noqa: ANN401 - array or scalar
+    """Take the sign away; the lowest of small integers has no counterpart among them."""
+    return np.abs(np.asarray(numbers, dtype=np.float64))
+
+
 def rounded(numbers: Any) -> FloatArray:  # noqa: ANN401 - array or scalar
     """Round to the nearest whole number, halves away from zero; numpy would round 2.5 to 2."""
     array = np.asarray(numbers, dtype=np.float64)
@@ -71,7 +76,7 @@ FUNCTIONS = {
         Function("upper", ("text",), "text", str.upper, "the text in upper case", "Text in Großbuchstaben"),
         Function("lower", ("text",), "text", str.lower, "the text in lower case", "Text in Kleinbuchstaben"),
         Function("length", ("text",), "number", len, "number of characters", "Zahl der Zeichen"),
-        Function("abs", ("number",), "number", np.abs, "the number without its sign", "Betrag"),
+        Function("abs", ("number",), "number", magnitude, "the number without its sign", "Betrag"),
         Function("floor", ("number",), "number", np.floor, "next lower whole number", "nächste kleinere ganze Zahl"),
         Function("ceil", ("number",), "number", np.ceil, "next higher whole number", "nächste größere ganze Zahl"),
         Function("round", ("number",), "number", rounded, "nearest whole number", "nächste ganze Zahl"),

@@ -139,6 +139,16 @@ class Layer:
         """Return a numeric column; missing values are NaN. Kept, since filters and tiles read it again and again."""
         return self.remembered(("numbers", name), lambda: _numbers(self.table[name]))
 
+    def numbers(self, name: str) -> NDArray[Any]:
+        """Return a numeric column as it lies where it holds whole numbers and none is missing, else `column`.
+
+        Doubles would take other memory than what is mapped, and are not exact beyond 2^53, as the numbers of cells are.
+        """
+        column = self.table[name]
+        if not pa.types.is_integer(column.type) or column.null_count:
+            return self.column(name)
+        return self.remembered(("whole", name), lambda: column.combine_chunks().to_numpy(zero_copy_only=False))
+
     def codes(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.object_]]:
         """Return a column of texts as positions (-1 where missing) in its distinct texts."""
         return self.remembered(("codes", name), lambda: _codes(self.table[name]))

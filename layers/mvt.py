@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from geo.arrays import FloatArray, IntArray
+from geo.arrays import IntArray
 from layers.columns import Column
 from layers.drawn import Outlines
 from layers.layer import Layer
@@ -34,11 +35,12 @@ class Attributes:
     keys
         Names in the order of the tags.
     numbers
-        Values of each column of numbers, float64, NaN where missing.
+        Values of each column of numbers: whole ones, or float64 with NaN where missing.
     modes
         How each is written: single precision, whole, flag, double precision.
     codes
-        For each column of texts the position of each row's text, -1 where missing.
+        For each column of texts the position of each row's text, -1 where missing. Whole numbers that doubles do not
+        hold are written like texts, too.
     text_starts, text_offsets, texts
         Encoded texts: text j of column i is ``texts[text_offsets[text_starts[i] + j]:…]``.
     columns
@@ -46,7 +48,7 @@ class Attributes:
     """
 
     keys: tuple[str, ...]
-    numbers: tuple[FloatArray, ...]
+    numbers: tuple[NDArray[Any], ...]
     modes: NDArray[np.int8]
     codes: tuple[NDArray[np.int32], ...]
     text_starts: NDArray[np.int64]
@@ -58,11 +60,11 @@ class Attributes:
     def of(cls, layer: Layer) -> Attributes:
         """Attributes of a layer that its tiles carry."""
         shown = [c for c in layer.columns if c.in_tiles]
-        texts = [i for i, c in enumerate(shown) if not _is_number(layer.table.schema.field(c.name).type)]
-        numbers = [i for i in range(len(shown)) if i not in set(texts)]
+        numbers = [i for i, c in enumerate(shown) if _is_number(layer.table[c.name])]
+        texts = [i for i in range(len(shown)) if i not in set(numbers)]
         return cls.made(
             tuple(c.name for c in shown),
-            {i: (layer.column(shown[i].name), _mode(layer, shown[i])) for i in numbers},
+            {i: (layer.numbers(shown[i].name), _mode(layer, shown[i])) for i in numbers},
             {i: _texts(layer, shown[i].name) for i in texts},
         )
 
@@ -70,11 +72,11 @@ class Attributes:
     def made(
         cls,
         keys: tuple[str, ...],
-        numbers: dict[int, tuple[FloatArray, int]],
-        texts: dict[int, tuple[NDArray[np.int32], list[str]]],
+        numbers: dict[int, tuple[NDArray[Any], int]],
+        texts: dict[int, tuple[NDArray[np.int32], list[str | int]]],
     ) -> Attributes:
         """Attributes from columns by their position in `keys`: numbers with modes, codes with texts."""
-        encoded = [_field(4, _field(1, text.encode())) for _, listed in texts.values() for text in listed]
+        encoded = [_field(4, _value(one)) for _, listed in texts.values() for one in listed]
         starts = np.cumsum([0, *(len(listed) for _, listed in texts.values())])[:-1]
         return cls(
             keys,
@@ -105,7 +107,7 @@ class Attributes:
         count = len(index)
         matrix = np.empty((len(self.numbers), count), np.float64)
         for k, column in enumerate(self.numbers):
-            column.take(index, out=matrix[k], mode="clip")
+            matrix[k] = column.take(index, mode="clip")
         codes = np.empty((len(self.codes), count), np.int32)
         for k, one in enumerate(self.codes):
             one.take(index, out=codes[k], mode="clip")
@@ -176,10 +178,21 @@ def tile_layer(
     return b"".join((b"\x1a", _varint(size), head, buffer[begin:].data, keys, encoded.data, _EXTENT))
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    return any(
-        check(kind) for check in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
-    )
+def _is_number(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds numbers that doubles hold, or flags."""
+    kind = column.type
+    if pa.types.is_integer(kind):
+        return not _is_beyond(column)
+    return any(check(kind) for check in (pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal))
+
+
+def _is_beyond(column: pa.ChunkedArray) -> bool:
+    import pyarrow.compute as pc  # noqa: PLC0415 - slow to import
+
+    if column.type.bit_width < 64:
+        return False
+    ends = pc.min_max(column).as_py().values()
+    return any(end is not None and abs(end) > WHOLE for end in ends)
 
 
 def _mode(layer: Layer, column: Column) -> int:
@@ -188,6 +201,8 @@ def _mode(layer: Layer, column: Column) -> int:
     kind = layer.table.schema.field(column.name).type
     if pa.types.is_boolean(kind):
         return FLAG
+    if pa.types.is_integer(kind):
+        return INTEGER
     numbers = layer.column(column.name)
     known = numbers[np.isfinite(numbers)]
     if bool((np.abs(known) < WHOLE).all()) and bool((known == np.rint(known)).all()):
@@ -196,16 +211,27 @@ def _mode(layer: Layer, column: Column) -> int:
     return DOUBLE if column.how == "brought" and bool((known != known.astype(np.float32)).any()) else FLOAT
 
 
-def _texts(layer: Layer, name: str) -> tuple[NDArray[np.int32], list[str]]:
+def _value(value: str | int) -> bytes:
+    """Write a text, or a whole number of any size, as a value of a tile."""
+    if isinstance(value, str):
+        return _field(1, value.encode())
+    # negative ones as their two's complement
+    return b"\x28" + _varint(value) if value >= 1 << 63 else b"\x20" + _varint(value & ((1 << 64) - 1))
+
+
+def _texts(layer: Layer, name: str) -> tuple[NDArray[np.int32], list[str | int]]:
     kind = layer.table.schema.field(name).type
+    if pa.types.is_integer(kind):
+        codes, whole = layer.codes(name)
+        return codes, whole.tolist()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
         codes, texts = layer.codes(name)
-        return codes, [str(text) for text in texts]
+        return codes, list(map(str, texts))
     # dates, times, lists, bytes: as GeoJSON says them
     said = [row[name] for row in records(layer.table.select([name]))]
     listed = sorted({str(v) for v in said if v is not None})
     position = {text: i for i, text in enumerate(listed)}
-    return np.array([-1 if v is None else position[str(v)] for v in said], np.int32), listed
+    return np.array([-1 if v is None else position[str(v)] for v in said], np.int32), [*listed]
 
 
 def _varint(number: int) -> bytes:

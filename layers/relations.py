@@ -30,7 +30,7 @@ def _values(layer: Layer, name: str, kind: str) -> Any:  # noqa: ANN401 - arrays
     if kind == "geometry":
         return Related(layer.drawn)
     if kind == "number":
-        return layer.column(name)
+        return layer.numbers(name)
     if kind == "text":
         return Coded(*layer.codes(name))
     column = layer.table[name]

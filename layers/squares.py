@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,7 @@ def _squares(layer: Layer, level: int, world: NDArray[np.uint32]) -> Squares:
     keys = [COUNT, INCOMPLETE]
     count = sum_by(group, np.ones(len(some)), len(code))
     lacks = np.zeros(len(code), dtype=np.bool_)
-    numbers: dict[int, tuple[FloatArray, int]] = {0: (count, INTEGER), 1: (count, FLAG)}
+    numbers: dict[int, tuple[NDArray[Any], int]] = {0: (count, INTEGER), 1: (count, FLAG)}
     for column in layer.columns:
         rule = RULES.get(column.name)
         if not column.in_tiles or rule is None or rule.how not in {"sum", "mean", "ratio"} or column.how == "brought":

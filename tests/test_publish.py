@@ -154,7 +154,7 @@ FIRST, LAST = dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1)  # noqa: DTZ001 -
 ROW = st.fixed_dictionaries(
     {
         "number": st.none() | st.floats(-1e9, 1e9),
-        "whole": st.none() | st.integers(-(2**53), 2**53),
+        "whole": st.none() | st.integers(-(2**63), 2**63 - 1),
         "small": st.none() | st.integers(-(2**15), 2**15 - 1),
         "Text ö": st.none() | TEXT,
         "flag": st.none() | st.booleans(),
@@ -604,6 +604,42 @@ def test_attributes_named_like_parameters_stay_reachable_in_quotes(city: Path, t
             found = client.get("/collections/p/items", params={"filter": f'"{quoted}" = 2'}).json()
             assert [one["id"] for one in found["features"]] == [1], name
     unpublish(city, "p")
+
+
+def test_numbers_of_cells_are_not_mistaken_for_their_neighbours(city: Path, tmp_path: Path) -> None:
+    """H3 and S2 number cells beyond 2^53, where a double holds every second number: each stays itself everywhere."""
+    cells = [2**53, 2**53 + 1, 2**63 - 1, -(2**53) - 1]
+    table = {"cell": pa.array(cells), "low": pa.array([-32768, 0, 1, 2], pa.int16())}
+    file = write(tmp_path / "c.gpkg", table, [shapely.Point(400_000 + i, 5_700_000) for i in range(4)])
+    layer = publish(city, file, Wanted("c")).entry.layer
+    asked: dict[str, list[int]] = {
+        f"cell = {2**53 + 1}": [1],
+        f"cell <> {2**53 + 1}": [0, 2, 3],
+        f"cell > {2**53}": [1, 2],
+        f"cell < {2**63 - 1}": [0, 1, 3],
+        f"cell IN ({2**53}, {-(2**53) - 1})": [0, 3],
+        f"cell BETWEEN {2**53 + 1} AND {2**53 + 2}": [1],
+        "abs(low) = 32768": [0],
+        "low < 70000 AND low > -99999": [0, 1, 2, 3],
+        "low < 0.5": [0, 1],
+    }
+    with TestClient(create_app(Settings(home=city)), base_url="http://127.0.0.1:8000") as client:
+        for text, expected in asked.items():
+            found = client.get("/collections/c/items", params={"filter": text}).json()
+            assert [one["id"] for one in found["features"]] == expected, text
+        found = client.get("/collections/c/items", params={"cell": str(2**53 + 1)}).json()
+        assert [one["properties"]["cell"] for one in found["features"]] == [2**53 + 1]
+        ordered = client.get("/collections/c/items", params={"sortby": "-cell"}).json()
+        assert [one["properties"]["cell"] for one in ordered["features"]] == [2**63 - 1, 2**53 + 1, 2**53, -(2**53) - 1]
+        for what in ("schema", "queryables"):
+            types = client.get(f"/collections/c/{what}").json()["properties"]
+            assert (types["cell"]["type"], types["low"]["type"]) == ("integer", "integer")
+    x, y = (layer.drawn.world[0] >> np.uint32(16)).tolist()
+    drawn = mapbox_vector_tile.decode(tiles.tile(layer, 16, x, y))["c"]["features"]
+    assert {one["id"]: one["properties"] for one in drawn} == {
+        i: {"cell": cell, "low": low} for i, (cell, low) in enumerate(zip(cells, [-32768, 0, 1, 2], strict=True))
+    }
+    unpublish(city, "c")
 
 
 def test_gdal_reads_back_what_was_published(

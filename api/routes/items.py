@@ -21,6 +21,7 @@ from layers import features
 from layers.errors import UnknownCollectionError
 from layers.layer import Layer
 from layers.query import select
+from layers.tilesets import json_types
 
 router = APIRouter(tags=["Features"])
 
@@ -283,7 +284,7 @@ def schema(
 
 
 def _schema(layer: Layer, base: str, what: str) -> dict[str, Any]:
-    described = {column.name: column for column in layer.columns}
+    described, types = {column.name: column for column in layer.columns}, json_types(layer)
     properties: dict[str, Any] = {}
     for position, one in enumerate(queries.declared(layer)):
         properties[one.name] = dict(TYPES[one.kind])
@@ -291,6 +292,8 @@ def _schema(layer: Layer, base: str, what: str) -> dict[str, Any]:
         if column is None:
             properties[one.name] |= {"title": "Geometry", "x-ogc-role": "primary-geometry", "format": "geometry-any"}
             continue
+        if one.kind == "number":
+            properties[one.name]["type"] = types[one.name]
         properties[one.name] |= {"title": column.en, "x-ogc-propertySeq": position + 1, "x-revier-status": column.how}
         if column.unit:
             properties[one.name]["x-ogc-unit"] = column.unit
