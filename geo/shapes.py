@@ -154,7 +154,7 @@ class Shapes:
     def to_shapely(self) -> NDArray[np.object_]:
         """Build shapely objects: simple ones where a row has one part, None where it has none."""
         parts = np.empty(len(self.parts) - 1, dtype=object)
-        high = self._high
+        high = self.is_high
         for kind in (POINT, LINE, POLYGON):
             for with_heights in (False, True):
                 chosen = np.flatnonzero((self.part_kinds == kind) & (high == with_heights))
@@ -170,7 +170,7 @@ class Shapes:
         return out
 
     @cached_property
-    def _high(self) -> BoolArray:
+    def is_high(self) -> BoolArray:
         """Which parts have a height at each of their points."""
         if self.heights is None or len(self.coords) == 0:
             return np.zeros(len(self.parts) - 1, dtype=np.bool_)

@@ -10,11 +10,11 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
 from geo.shapes import LINE, NONE, POINT, POLYGON, Shapes
+from geo.wkb import Wkb
 from layers.columns import Column
 from layers.drawn import Drawn
 from layers.layer import Layer
@@ -23,7 +23,6 @@ from layers.texts import records
 # rows written at a time: what they take in memory does not grow with the layer
 CHUNK = 5_000
 _SIMPLE = {POINT: "Point", LINE: "LineString", POLYGON: "Polygon"}
-_MULTI: dict[int, Any] = {0: shapely.multipoints, 1: shapely.multilinestrings, 3: shapely.multipolygons}
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,21 +121,14 @@ def _has_collections(shapes: Shapes) -> bool:
     return bool((shapes.part_kinds != shapes.kinds[row]).any())
 
 
-def geometries(shapes: Shapes, *, is_multi: bool) -> NDArray[np.object_]:
-    """Shapely objects, None where there is no geometry, all of several parts if so wanted."""
-    made = shapes.to_shapely()
-    if is_multi:
-        types = shapely.get_type_id(made)
-        for single, make in _MULTI.items():
-            chosen = np.flatnonzero(types == single)
-            if chosen.size:
-                made[chosen] = make(made[chosen], indices=np.arange(len(chosen)))
-    return made
-
-
-def wkb(shapes: NDArray[np.object_]) -> pa.Array:
-    """Well-known binary, null where there is no geometry."""
-    return pa.array(shapely.to_wkb(shapes, flavor="iso"), pa.binary())
+def binary(made: Wkb) -> pa.Array:
+    """Column of well-known binary, null where there is no geometry."""
+    known = pa.array(made.types > 0).buffers()[1]
+    if made.ends[-1] > np.iinfo(np.int32).max:
+        offsets, kind = pa.py_buffer(made.ends), pa.large_binary()
+    else:
+        offsets, kind = pa.py_buffer(made.ends.astype(np.int32)), pa.binary()
+    return pa.Array.from_buffers(kind, len(made.types), [known, offsets, pa.py_buffer(made.content)]).cast(pa.binary())
 
 
 def unused(names: Sequence[str], wanted: str) -> str:

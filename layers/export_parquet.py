@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import shapely
-from numpy.typing import NDArray
 from pyproj import CRS
 
 from geo.arrays import FloatArray
-from layers.export_arrow import Selection, geometries, unused, wkb
+from geo.wkb import Wkb
+from layers.export_arrow import Selection, binary, unused
 
 # rows of a group: readers skip whole groups by their boxes
 GROUP = 20_000
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_TYPES = ("Point", "LineString", "", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection")
 
 
 def write(path: Path, selection: Selection, crs: CRS, about: dict[str, str]) -> None:
@@ -43,11 +41,12 @@ def write(path: Path, selection: Selection, crs: CRS, about: dict[str, str]) -> 
     writer: pq.ParquetWriter | None = None
     try:
         for chunk in selection.chunks(GROUP):
-            made = geometries(selection.shapes(chunk, crs), is_multi=False)
-            bounds = shapely.bounds(made)
-            extent = _widened(extent, bounds)
-            found |= _types(made)
-            table = selection.table(chunk).append_column(geometry, wkb(made)).append_column(box, _boxes(bounds))
+            shapes = selection.shapes(chunk, crs)
+            made = Wkb.of(shapes)
+            extent = _widened(extent, shapes.bounds)
+            found |= made.names
+            table = selection.table(chunk).append_column(geometry, binary(made))
+            table = table.append_column(box, _boxes(shapes.bounds))
             if writer is None:
                 writer = pq.ParquetWriter(path, table.schema, compression="zstd")
             writer.write_table(table.cast(writer.schema), row_group_size=GROUP)
@@ -89,9 +88,3 @@ def _widened(extent: FloatArray, bounds: FloatArray) -> FloatArray:
     return np.concatenate(
         [np.minimum(extent[:2], known[:, :2].min(axis=0)), np.maximum(extent[2:], known[:, 2:].max(axis=0))]
     )
-
-
-def _types(made: NDArray[np.object_]) -> set[str]:
-    some = made[~shapely.is_missing(made)]
-    pairs = np.unique(np.column_stack([shapely.get_type_id(some), shapely.has_z(some)]), axis=0)
-    return {f"{_TYPES[int(kind)]}{' Z' if high else ''}" for kind, high in pairs}

@@ -16,9 +16,10 @@ import pyarrow as pa
 from pyproj import CRS
 
 from geo.errors import InputError, Problem
+from geo.wkb import Wkb
 from layers import export_gdal
 from layers.columns import Column
-from layers.export_arrow import Selection, geometries, kind_of, simplified, unused, without_doubles, wkb
+from layers.export_arrow import Selection, binary, kind_of, simplified, unused, without_doubles
 
 # QGIS 3.22 and GDAL 3.4 of a Debian that is still in use know no later one
 GPKG_VERSION = "1.3"
@@ -109,7 +110,8 @@ def _batches(
             ids = chunk if keeps_ids else np.arange(start, start + len(chunk))
             table = table.add_column(0, fid, pa.array(ids, pa.int64()))
         if geometry:
-            table = table.append_column(geometry, wkb(geometries(selection.shapes(chunk, crs), is_multi=is_multi)))
+            made = Wkb.of(selection.shapes(chunk, crs), is_multi=is_multi)
+            table = table.append_column(geometry, binary(made))
         start += len(chunk)
         yield table
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +22,11 @@ from geo.columns import Polygons
 from geo.errors import InputError
 from geo.meeting import INSIDE, ON_EDGE, OUTSIDE, meeting, sides
 from geo.shapes import Shapes
+from geo.wkb import Wkb
 from layers import features
 from layers.columns import Column
 from layers.drawn import DEGREE, WGS84, Drawn
+from layers.export_arrow import binary
 from layers.filters import Column as Named
 from layers.filters import parse
 from layers.layer import Layer, Mapped
@@ -71,6 +75,38 @@ def normal(shape: BaseGeometry | None) -> BaseGeometry | None:
         return None
     parts = shapely.get_parts(array([shape]))
     return parts[0] if len(parts) == 1 else shape
+
+
+@given(st.lists(st.tuples(anything, st.sampled_from(["flat", "high", "some"])), max_size=8), st.booleans())
+def test_binary_is_what_geos_writes(rows: list[tuple[BaseGeometry | None, str]], is_multi: bool) -> None:  # noqa: FBT001
+    """Files hold it: a wrong count or type would make all that follows unreadable."""
+    shapes = [one if how == "flat" or one is None else raised(one, how) for one, how in rows]
+    found = Shapes.from_shapely(array(shapes), WGS84)
+    made = Wkb.of(found, is_multi=is_multi)
+    several: dict[str, Any] = {
+        "Point": shapely.MultiPoint,
+        "LineString": shapely.MultiLineString,
+        "Polygon": shapely.MultiPolygon,
+    }
+    expected = [
+        several[one.geom_type]([one]) if is_multi and one is not None and one.geom_type in several else one
+        for one in found.to_shapely()
+    ]
+    mine = [made.content[a:b].tobytes() for a, b in pairwise(made.ends.tolist())]
+    assert mine == [b"" if one is None else shapely.to_wkb(one, flavor="iso", byte_order=1) for one in expected]
+    kinds = {f"{one.geom_type}{' Z' if one.has_z else ''}" for one in expected if one is not None}
+    assert made.names == kinds
+    assert pa.array([one is not None for one in expected], pa.bool_()) == binary(made).is_valid()
+    assert [one for one in binary(made).to_pylist() if one is not None] == [one for one in mine if one]
+
+
+def raised(shape: BaseGeometry, how: str) -> BaseGeometry:
+    """Give a shape heights, or only every second part of it."""
+    if how == "high" or shape.geom_type != "GeometryCollection":
+        return shapely.force_3d(shape, 7.5)
+    return shapely.GeometryCollection(
+        [shapely.force_3d(p, 7.5) if i % 2 else p for i, p in enumerate(shapely.get_parts(shape))]
+    )
 
 
 @given(rows)
@@ -247,7 +283,7 @@ def test_mapped_columns_say_what_memory_says(tmp_path: Path) -> None:
     """A second worker reads the files of the first: shapes, tree, texts and values are those that were written."""
     shapes = [shapely.Point(7, 51), None, shapely.box(7, 51, 7.1, 51.1), shapely.LineString([(7, 51), (8, 52)])]
     made = layer_of(shapes, name=["ä", None, "", "x"], size=[1.5, None, float("nan"), 4])
-    made.drawn.save(tmp_path)
+    made.drawn.save(tmp_path, outlined=False)
     Texts.save(made.table, tmp_path)
     with pa.OSFile(str(tmp_path / "table.arrow"), "wb") as file, pa.ipc.new_file(file, made.table.schema) as writer:
         writer.write_table(made.table)
