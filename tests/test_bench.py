@@ -18,7 +18,7 @@ from api.cli import cli
 from data import figures as built_in
 
 run = CliRunner()
-KERNELS = ("allocate-area", "locate", "zonal", "nearest", "scenario", "scenario-shares", "access")
+KERNELS = ("allocate-area", "locate", "zonal", "nearest", "scenario", "scenario-shares", "access", "files")
 # with a goal in seconds instead of a peer
 BOUND = ("concentration",)
 # measured for long even in a small city; their answers are compared in tests of their own
