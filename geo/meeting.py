@@ -10,8 +10,6 @@ from geo.arrays import BoolArray, FloatArray, IntArray
 from geo.box_tree import BoxTree
 from geo.shapes import Shapes
 
-OUTSIDE, INSIDE, ON_EDGE = 0, 1, 2
-
 
 def meeting(
     shapes: Shapes, index: IntArray, box: tuple[float, float, float, float], *, coords: NDArray[np.generic], unit: float
@@ -35,23 +33,26 @@ def meeting(
     return np.asarray(meets(coords, shapes.rings, shapes.parts, shapes.rows, shapes.part_kinds, index, unit, where))
 
 
-def sides(tree: BoxTree, polygon: shapely.Polygon | shapely.MultiPolygon) -> NDArray[np.uint8]:
-    """How the box of each leaf of `tree` lies to a valid polygon.
+def sides(
+    tree: BoxTree, polygon: shapely.Polygon | shapely.MultiPolygon
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Sort the rows of a tree by how their boxes lie to a valid polygon.
 
     Returns
     -------
-    NDArray
-        `OUTSIDE`, `INSIDE` or `ON_EDGE` in the order of the tree's leaves: only those on an edge need a closer look.
+    tuple
+        Rows inside, and rows on an edge of the polygon, in any order: only those on an edge need a closer look, and all
+        others are outside.
     """
     from geo.meeting_kernels import place  # noqa: PLC0415 - slow to import
 
     if len(tree.order) == 0:
-        return np.empty(0, np.uint8)
+        return np.empty(0, np.int32), np.empty(0, np.int32)
     edges = _edges(polygon)
     low, high = np.minimum(edges[:, :2], edges[:, 2:]), np.maximum(edges[:, :2], edges[:, 2:])
     of_edges = BoxTree.of(np.hstack([low, high]))
-    found = place(tree.boxes, tree.levels, of_edges.boxes, of_edges.levels, edges[of_edges.order])
-    return np.asarray(found, dtype=np.uint8)
+    inside, on_edge = place(tree.boxes, tree.levels, of_edges.boxes, of_edges.levels, edges[of_edges.order])
+    return tree.order[inside], tree.order[on_edge]
 
 
 def _edges(polygon: shapely.Geometry) -> FloatArray:

@@ -64,65 +64,70 @@ def _crosses(x0, y0, x1, y1, west, south, east, north):
 
 @njit(cache=True, nogil=True)
 def place(boxes, levels, edge_boxes, edge_levels, edges):
-    """Where the box of each leaf lies to a polygon: 0 outside, 1 inside, 2 on an edge of it.
+    """Leaves whose box lies inside a polygon, and leaves whose box is on an edge of it; all others are outside.
 
     `edges` holds x0, y0, x1, y1 of the polygon's segments in the order of the leaves of their own tree. A box that no
     edge meets lies on one side with everything below it, so one ray decides for it.
     """
-    out = np.zeros(levels[1], np.uint8)
+    # memory that is not written to costs nothing
+    inside, on_edge = np.empty(levels[1], np.int32), np.empty(levels[1], np.int32)
+    n_inside, n_on_edge = 0, 0
     stack = np.empty((FAN * len(levels) + 1, 2), np.int64)
-    stack[0, 0], stack[0, 1] = len(levels) - 2, 0
+    work = np.empty((FAN * len(edge_levels) + 1, 2), np.int64)
+    # edges that meet the box of each level on the way down: no others can meet what lies below
+    near = np.empty((len(levels), len(edges)), np.int32)
+    n_near = np.zeros(len(levels), np.int64)
+    root = len(levels) - 2
+    for k in range(len(edges)):
+        near[root + 1, k] = k
+    n_near[root + 1] = len(edges)
+    stack[0, 0], stack[0, 1] = root, 0
     top = 1
     while top:
         top -= 1
         level, node = stack[top, 0], stack[top, 1]
         box = boxes[levels[level] + node]
-        if not _any_edge(edge_boxes, edge_levels, edges, box):
-            if _odd(edge_boxes, edge_levels, edges, box[0], box[1]):
+        count = 0
+        for k in range(n_near[level + 1]):
+            edge = near[level + 1, k]
+            if _passes(edges[edge], box):
+                near[level, count] = edge
+                count += 1
+        n_near[level] = count
+        if count == 0:
+            if _odd(edge_boxes, edge_levels, edges, box[0], box[1], work):
                 width = 1
                 for _ in range(level):
                     width *= FAN
-                out[node * width : min((node + 1) * width, levels[1])] = 1
+                for leaf in range(node * width, min((node + 1) * width, levels[1])):
+                    inside[n_inside] = leaf
+                    n_inside += 1
         elif level == 0:
-            out[node] = 2
+            on_edge[n_on_edge] = node
+            n_on_edge += 1
         else:
             below = levels[level] - levels[level - 1]
             for child in range(node * FAN, min((node + 1) * FAN, below)):
                 stack[top, 0], stack[top, 1] = level - 1, child
                 top += 1
-    return out
+    return inside[:n_inside].copy(), on_edge[:n_on_edge].copy()
 
 
-@njit(cache=True, nogil=True)
-def _any_edge(boxes, levels, edges, box):
+@njit(cache=True, nogil=True, inline="always")
+def _passes(edge, box):
     """Whether an edge meets a box."""
-    stack = np.empty((FAN * len(levels) + 1, 2), np.int64)
-    stack[0, 0], stack[0, 1] = len(levels) - 2, 0
-    top = 1
-    while top:
-        top -= 1
-        level, node = stack[top, 0], stack[top, 1]
-        b = boxes[levels[level] + node]
-        if b[0] > box[2] or b[2] < box[0] or b[1] > box[3] or b[3] < box[1]:
-            continue
-        if level == 0:
-            e = edges[node]
-            if box[0] <= e[0] <= box[2] and box[1] <= e[1] <= box[3]:
-                return True
-            if _crosses(e[0], e[1], e[2], e[3], box[0], box[1], box[2], box[3]):
-                return True
-            continue
-        below = levels[level] - levels[level - 1]
-        for child in range(node * FAN, min((node + 1) * FAN, below)):
-            stack[top, 0], stack[top, 1] = level - 1, child
-            top += 1
-    return False
+    if max(edge[0], edge[2]) < box[0] or min(edge[0], edge[2]) > box[2]:
+        return False
+    if max(edge[1], edge[3]) < box[1] or min(edge[1], edge[3]) > box[3]:
+        return False
+    if box[0] <= edge[0] <= box[2] and box[1] <= edge[1] <= box[3]:
+        return True
+    return _crosses(edge[0], edge[1], edge[2], edge[3], box[0], box[1], box[2], box[3])
 
 
 @njit(cache=True, nogil=True)
-def _odd(boxes, levels, edges, x, y):
+def _odd(boxes, levels, edges, x, y, stack):
     """Whether a ray to the east from a point off all edges meets an odd number of them."""
-    stack = np.empty((FAN * len(levels) + 1, 2), np.int64)
     stack[0, 0], stack[0, 1] = len(levels) - 2, 0
     top = 1
     odd = False

@@ -102,18 +102,15 @@ def select(layer: Layer, query: Query) -> NDArray[np.int32]:
 
 
 def _selected(layer: Layer, query: Query) -> NDArray[np.int32]:
+    keep = None if query.when is None else _during(layer, query.when)
+    for one in query.filters:
+        mask = one.mask(values_of(layer, one))
+        keep = mask if keep is None else keep & mask
     if query.box is None:
-        rows = np.arange(len(layer), dtype=np.int32)
-    else:
-        rows = _in_order(
-            np.concatenate([*_meeting(layer.drawn, query.box), layer.drawn.bare.astype(np.int32)]), len(layer)
-        )
-    if query.filters or query.when:
-        keep = np.ones(len(layer), dtype=np.bool_) if query.when is None else _during(layer, query.when)
-        for one in query.filters:
-            keep &= one.mask(values_of(layer, one))
-        rows = rows[keep[rows]]
-    return rows
+        return np.arange(len(layer), dtype=np.int32) if keep is None else np.flatnonzero(keep).astype(np.int32)
+    met = np.concatenate([*_meeting(layer.drawn, query.box), layer.drawn.bare.astype(np.int32)])
+    rows = _in_order(met, len(layer))
+    return rows if keep is None else rows[keep[rows]]
 
 
 def interval(text: str | None) -> Interval | None:

@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.arrays import IntArray
-from geo.meeting import INSIDE, ON_EDGE, OUTSIDE, sides
+from geo.meeting import sides
 from layers.drawn import DEGREE, WGS84, Drawn
 from layers.filters import Coded, Filter
 from layers.layer import Layer
@@ -69,12 +69,11 @@ class Related:
     def _fill(self, out: NDArray[np.int8], operator: str, geometry: shapely.Geometry) -> None:
         tree = self._drawn.tree
         if isinstance(geometry, shapely.Polygon | shapely.MultiPolygon):
-            side = sides(tree, geometry)
+            inside, near = sides(tree, geometry)
             # a shape off all edges is decided; those that touch, cross, overlap or equal lie on one
-            out[tree.order[side == INSIDE]] = WITHIN.get(operator, False)
-            near = tree.order[side == ON_EDGE]
+            out[inside] = WITHIN.get(operator, False)
             if operator == "s_contains":
-                near = tree.order[side != OUTSIDE]
+                near = np.concatenate([inside, near])
         else:
             near, _ = tree.meeting(shapely.bounds(geometry).tolist())
         relation = getattr(shapely, operator.removeprefix("s_"))
