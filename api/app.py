@@ -96,7 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         From the environment if omitted.
     """
     chosen = settings or Settings()
-    served = Served(chosen, warm=_touch)
+    served = Served(chosen, warm=_prepare)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -146,6 +146,12 @@ def _touch(catalogue: Catalogue) -> None:
     if ids:
         tile(catalogue.layer(ids[0]), 0, 0, 0)
     catalogue.prepare()
+
+
+def _prepare(catalogue: Catalogue) -> None:
+    """Make a newer release ready beside the one that is served."""
+    _touch(catalogue)
+    catalogue.published.check()
 
 
 def _warm(catalogue: Catalogue) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import shutil
 import threading
+import time
 import urllib.request
 import warnings
 import zipfile
@@ -43,6 +44,7 @@ from layers.features import features
 from layers.published import Entry, Published
 from layers.published_checks import TILE_BYTES, lowest_zoom, problems_of_id
 from layers.published_writing import Wanted, publish, unpublish
+from layers.release import staging
 
 run = CliRunner()
 UTM = "EPSG:25832"
@@ -592,6 +594,33 @@ def test_a_service_shows_it_at_once_to_whom_it_is_for(city: Path, file: Path) ->
         assert client.get("/collections/trees/items", headers=planner).json()["numberMatched"] == 2
         unpublish(city, "trees")
         assert client.get("/collections/trees", headers=planner).status_code == 404
+
+
+def test_a_new_release_brings_no_damaged_layer_back(tmp_path: Path, file: Path) -> None:
+    """Its catalogue opens all layers anew, and sizes alone would let a changed one through."""
+
+    def release(text: str) -> None:
+        empty = {"inputs": {"n": text}, "method_version": "test", "places": {}, "sources": [], "measures": []}
+        with staging(tmp_path, empty) as path:
+            path("none", "file").write_text(text, encoding="utf-8")
+
+    release("one")
+    publish(tmp_path, file, Wanted("t"))
+    publish(tmp_path, file, Wanted("u"))
+    with TestClient(create_app(Settings(home=tmp_path)), base_url="http://127.0.0.1:8000") as client:
+        first = client.get("/readyz").json()["release"]
+        hurt = next((tmp_path / "published" / "t").glob("*/table.arrow"))
+        content = bytearray(hurt.read_bytes())
+        content[len(content) // 2] ^= 1
+        hurt.write_bytes(content)
+        release("two")
+        for _ in range(100):
+            client.get("/collections")
+            if client.get("/readyz").json()["release"] != first:
+                break
+            time.sleep(0.1)
+        assert client.get("/readyz").json()["release"] != first
+        assert [one["id"] for one in client.get("/collections").json()["collections"]] == ["u"]
 
 
 def test_attributes_named_like_parameters_stay_reachable_in_quotes(city: Path, tmp_path: Path) -> None:
