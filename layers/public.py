@@ -20,7 +20,7 @@ from data.schema import SCENARIOS
 from geo.disclosure import MINIMUM
 from geo.errors import Problem
 from layers import build
-from layers.catalogue import Catalogue, district_themes
+from layers.catalogue import Catalogue
 from layers.columns import AREA
 from layers.errors import PlannerOnlyError, ReleaseError, UnknownCollectionError
 from layers.grouping import CELL_M, COUNTS, GRID_CRS, Grouping, grouping, on_grid, outlines
@@ -32,6 +32,7 @@ from layers.release import Release
 from layers.scenarios import Scenario
 from layers.social import Social
 from layers.social_sources import SCHOOLS
+from layers.stored_layers import district_themes
 
 # census cells, or what is known of each
 UNITS = ("stock", "cells", "low_income", "priority", "benefits")
@@ -214,7 +215,7 @@ class PublicCatalogue:
 
     def areas_meet(self, place: str) -> bool:
         """Whether every district of a place may be shown by itself; else no document by district may be."""
-        return all(self._grouped(key).districts_meet for key in self._members(place))
+        return all(self._grouped(key).districts_meet for key in self.release.members(place))
 
     # --- which ---
 
@@ -275,14 +276,10 @@ class PublicCatalogue:
 
     def joined(self, place: str) -> Joined:
         """Return which census cells of a place are shown together, in the order of its layers."""
-        pieces = [self._grouped(key).cells for key in self._members(place)]
+        pieces = [self._grouped(key).cells for key in self.release.members(place)]
         shift = np.cumsum([0, *(len(piece) for piece in pieces[:-1])])
         group = np.concatenate([piece.group + s for piece, s in zip(pieces, shift, strict=True)])
         return Joined(group, np.concatenate([piece.shown for piece in pieces]))
-
-    def _members(self, place: str) -> list[str]:
-        members: list[str] = self.release.places[place].get("members", [place])
-        return members
 
     def _grouped(self, key: str) -> Grouping:
         return self._groups.made(key, lambda: grouping(self.release, key))
@@ -298,7 +295,7 @@ class PublicCatalogue:
         corners = np.column_stack([table["y_m"], table["x_m"]]).astype(np.int64) // CELL_M
         ags = table["ags"].to_numpy()
         group, alone = np.arange(len(corners)), np.zeros(len(corners), dtype=bool)
-        for key in self._members(place):
+        for key in self.release.members(place):
             here = np.flatnonzero(ags == key)
             found, alone[here] = on_grid(self._grouped(key), corners[here])
             group[here] = here[found]

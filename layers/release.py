@@ -53,6 +53,11 @@ class Release:
         """Path of one file of a place; it need not exist."""
         return self.folder / "places" / place / name
 
+    def members(self, place: str) -> list[str]:
+        """Municipalities of a place: of a region several, else the place itself."""
+        found: list[str] = self.places[place].get("members", [place])
+        return found
+
     def remembered(self, key: Any, make: Callable[[], T]) -> T:  # noqa: ANN401 - any key
         """Return what was made from the release under a key, or make it: what several places or layers read."""
         found: T = self._known.made(key, make)

@@ -163,7 +163,7 @@ def environment(catalogue: Catalogue, key: str, theme: str) -> Layer:
 
 def totals(catalogue: Catalogue, key: str, theme: str) -> Layer:
     """Published land use by municipality, where no single areas are known."""
-    keys = catalogue.release.places[key].get("members", [key])
+    keys = catalogue.release.members(key)
     pieces = [catalogue.municipality(k) for k in keys]
     table = pa.concat_tables([p[0] for p in pieces], promote_options="permissive").to_pandas()
     people = table["population"].where(table["population"] > 0)
@@ -243,5 +243,5 @@ def at(social: Social, surroundings: pd.DataFrame) -> np.ndarray:
 
 
 def _osm(catalogue: Catalogue, key: str) -> tuple[str, ...]:
-    members = catalogue.release.places[key].get("members", [key])
+    members = catalogue.release.members(key)
     return ("osm",) if any(catalogue.release.places[m]["fetched"] for m in members) else ()
