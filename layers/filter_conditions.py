@@ -149,7 +149,10 @@ class Among(Condition):
         import pandas as pd  # noqa: PLC0415 - slow to import
 
         values = list(self.values) if self.operand.kind == "text" else np.array(self.values)
-        found = pd.Series(array.ravel()).isin(values).to_numpy(np.bool_).reshape(array.shape)
+        if array.dtype == np.longdouble:  # pandas has none
+            found = np.isin(array, values)
+        else:
+            found = pd.Series(array.ravel()).isin(values).to_numpy(np.bool_).reshape(array.shape)
         mask: AnyArray = (found == truth) & self.operand.known(array)
         return mask
 

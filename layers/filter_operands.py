@@ -105,7 +105,10 @@ class Constant(Operand):
 
     def array(self, arrays: Arrays) -> Any:  # noqa: ANN401, ARG002
         """The value itself, which numpy repeats as it needs; true and false as positions."""
-        return int(self.value) if isinstance(self.value, bool) else self.value
+        if isinstance(self.value, bool):
+            return int(self.value)
+        # numpy brings a Python number to long doubles by way of a double
+        return np.int64(self.value) if isinstance(self.value, int) and 2**53 < abs(self.value) < 2**63 else self.value
 
     def known(self, array: Any) -> Any:  # noqa: ANN401, ARG002
         """Everywhere."""

@@ -24,6 +24,8 @@ from layers.texts import Texts
 __all__ = ["MERCATOR", "WGS84", "Layer"]
 T = TypeVar("T")
 Work = Literal["tiles", "features"]
+# doubles hold each whole number up to this one
+EXACT = 2**53
 
 
 class Mapped:
@@ -140,14 +142,22 @@ class Layer:
         return self.remembered(("numbers", name), lambda: _numbers(self.table[name]))
 
     def numbers(self, name: str) -> NDArray[Any]:
-        """Return a numeric column as it lies where it holds whole numbers and none is missing, else `column`.
+        """Return a numeric column, exact: whole numbers as they lie where none is missing, else `column`.
 
-        Doubles would take other memory than what is mapped, and are not exact beyond 2^53, as the numbers of cells are.
+        Doubles would take other memory than what is mapped, and do not hold all of `has_long`; those have long doubles
+        where some are missing.
         """
         column = self.table[name]
-        if not pa.types.is_integer(column.type) or column.null_count:
+        if not pa.types.is_integer(column.type) or (column.null_count and not self.has_long(name)):
             return self.column(name)
-        return self.remembered(("whole", name), lambda: column.combine_chunks().to_numpy(zero_copy_only=False))
+        return self.remembered(("whole", name), lambda: _whole(column))
+
+    def has_long(self, name: str) -> bool:
+        """Whether a column holds whole numbers that doubles do not hold, as those of cells of H3 and S2 are."""
+        column = self.table[name]
+        if not pa.types.is_integer(column.type) or column.type.bit_width < 64:
+            return False
+        return self.remembered(("long", name), lambda: _is_beyond(column))
 
     def codes(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.object_]]:
         """Return a column of texts as positions (-1 where missing) in its distinct texts."""
@@ -171,6 +181,21 @@ def _numbers(column: pa.ChunkedArray) -> FloatArray:
     if pa.types.is_boolean(column.type) or pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def _whole(column: pa.ChunkedArray) -> NDArray[Any]:
+    if not column.null_count:
+        return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False))
+    whole = column.fill_null(0).to_numpy().astype(np.longdouble)
+    whole[column.is_null().to_numpy()] = np.nan
+    return np.asarray(whole)
+
+
+def _is_beyond(column: pa.ChunkedArray) -> bool:
+    import pyarrow.compute as pc  # noqa: PLC0415 - slow to import
+
+    ends = pc.min_max(column).as_py().values()
+    return any(end is not None and abs(end) > EXACT for end in ends)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.object_]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geo.arrays import IntArray
 from layers.columns import Column
 from layers.drawn import Outlines
-from layers.layer import Layer
+from layers.layer import EXACT, Layer
 from layers.texts import records
 
 EXTENT = 4096
@@ -22,8 +22,6 @@ NO_OUTLINES = Outlines.none()
 NO_PLACE = (np.zeros(2, np.int64), 0)
 # bytes of a feature without its tags and what follows the first corner, at most
 FRAME = 64
-# whole numbers beyond this are not exact as doubles either
-WHOLE = 2.0**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +58,7 @@ class Attributes:
     def of(cls, layer: Layer) -> Attributes:
         """Attributes of a layer that its tiles carry."""
         shown = [c for c in layer.columns if c.in_tiles]
-        numbers = [i for i, c in enumerate(shown) if _is_number(layer.table[c.name])]
+        numbers = [i for i, c in enumerate(shown) if _is_number(layer, c.name)]
         texts = [i for i in range(len(shown)) if i not in set(numbers)]
         return cls.made(
             tuple(c.name for c in shown),
@@ -178,21 +176,11 @@ def tile_layer(
     return b"".join((b"\x1a", _varint(size), head, buffer[begin:].data, keys, encoded.data, _EXTENT))
 
 
-def _is_number(column: pa.ChunkedArray) -> bool:
+def _is_number(layer: Layer, name: str) -> bool:
     """Whether a column holds numbers that doubles hold, or flags."""
-    kind = column.type
-    if pa.types.is_integer(kind):
-        return not _is_beyond(column)
-    return any(check(kind) for check in (pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal))
-
-
-def _is_beyond(column: pa.ChunkedArray) -> bool:
-    import pyarrow.compute as pc  # noqa: PLC0415 - slow to import
-
-    if column.type.bit_width < 64:
-        return False
-    ends = pc.min_max(column).as_py().values()
-    return any(end is not None and abs(end) > WHOLE for end in ends)
+    kinds = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal
+    kind = layer.table.schema.field(name).type
+    return any(check(kind) for check in kinds) and not layer.has_long(name)
 
 
 def _mode(layer: Layer, column: Column) -> int:
@@ -205,7 +193,7 @@ def _mode(layer: Layer, column: Column) -> int:
         return INTEGER
     numbers = layer.column(column.name)
     known = numbers[np.isfinite(numbers)]
-    if bool((np.abs(known) < WHOLE).all()) and bool((known == np.rint(known)).all()):
+    if bool((np.abs(known) < EXACT).all()) and bool((known == np.rint(known)).all()):
         return INTEGER
     # seven digits are more than any figure of a model is good for, and half the bytes; what a user brings is kept
     return DOUBLE if column.how == "brought" and bool((known != known.astype(np.float32)).any()) else FLOAT

@@ -638,7 +638,8 @@ def test_attributes_named_like_parameters_stay_reachable_in_quotes(city: Path, t
 def test_numbers_of_cells_are_not_mistaken_for_their_neighbours(city: Path, tmp_path: Path) -> None:
     """H3 and S2 number cells beyond 2^53, where a double holds every second number: each stays itself everywhere."""
     cells = [2**53, 2**53 + 1, 2**63 - 1, -(2**53) - 1]
-    table = {"cell": pa.array(cells), "low": pa.array([-32768, 0, 1, 2], pa.int16())}
+    some = [None, *cells[1:]]
+    table = {"cell": pa.array(cells), "some": pa.array(some), "low": pa.array([-32768, 0, 1, 2], pa.int16())}
     file = write(tmp_path / "c.gpkg", table, [shapely.Point(400_000 + i, 5_700_000) for i in range(4)])
     layer = publish(city, file, Wanted("c")).entry.layer
     asked: dict[str, list[int]] = {
@@ -648,6 +649,13 @@ def test_numbers_of_cells_are_not_mistaken_for_their_neighbours(city: Path, tmp_
         f"cell < {2**63 - 1}": [0, 1, 3],
         f"cell IN ({2**53}, {-(2**53) - 1})": [0, 3],
         f"cell BETWEEN {2**53 + 1} AND {2**53 + 2}": [1],
+        f"some = {2**53 + 1}": [1],
+        f"some <> {2**53}": [1, 2, 3],
+        f"NOT some > {2**53}": [3],
+        f"some IN ({2**53}, {-(2**53) - 1}, 7)": [3],
+        f"some NOT IN ({2**53}, {-(2**53) - 1})": [1, 2],
+        "some IS NULL": [0],
+        "some = cell": [1, 2, 3],
         "abs(low) = 32768": [0],
         "low < 70000 AND low > -99999": [0, 1, 2, 3],
         "low < 0.5": [0, 1],
@@ -666,7 +674,8 @@ def test_numbers_of_cells_are_not_mistaken_for_their_neighbours(city: Path, tmp_
     x, y = (layer.drawn.world[0] >> np.uint32(16)).tolist()
     drawn = mapbox_vector_tile.decode(tiles.tile(layer, 16, x, y))["c"]["features"]
     assert {one["id"]: one["properties"] for one in drawn} == {
-        i: {"cell": cell, "low": low} for i, (cell, low) in enumerate(zip(cells, [-32768, 0, 1, 2], strict=True))
+        i: {"cell": cell, "low": low} | ({"some": cell} if i else {})
+        for i, (cell, low) in enumerate(zip(cells, [-32768, 0, 1, 2], strict=True))
     }
     unpublish(city, "c")
 
