@@ -15,6 +15,8 @@ from geo.errors import InputError, Problem
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.integer]
 BoolArray: TypeAlias = NDArray[np.bool_]
+# doubles hold each whole number up to this one
+EXACT = 2**53
 
 _FILL = "Fill it, or leave the row out and report it."
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from geo.wkb import WITH_HEIGHT
+
 POINT, LINE, POLYGON = 1, 2, 3
 # what makes several points, lines or polygons of one type; a collection holds parts of several types
-SEVERAL, COLLECTION, WITH_HEIGHT = 3, 7, 1000
+SEVERAL, COLLECTION = 3, 7
 HEAD = 5
 
 

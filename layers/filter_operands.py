@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import shapely
 
+from geo.arrays import EXACT
 from layers.filter_columns import AnyArray, Coded, Column
 
 Arrays: TypeAlias = Mapping[str, Any]
@@ -108,7 +109,7 @@ class Constant(Operand):
         if isinstance(self.value, bool):
             return int(self.value)
         # numpy brings a Python number to long doubles by way of a double
-        return np.int64(self.value) if isinstance(self.value, int) and 2**53 < abs(self.value) < 2**63 else self.value
+        return np.int64(self.value) if isinstance(self.value, int) and EXACT < abs(self.value) < 2**63 else self.value
 
     def known(self, array: Any) -> Any:  # noqa: ANN401, ARG002
         """Everywhere."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geo.arrays import FloatArray
+from geo.arrays import EXACT, FloatArray
 from geo.columns import Polygons
 from geo.shapes import Shapes
 from layers.columns import Column
@@ -24,8 +24,6 @@ from layers.texts import Texts
 __all__ = ["MERCATOR", "WGS84", "Layer"]
 T = TypeVar("T")
 Work = Literal["tiles", "features"]
-# doubles hold each whole number up to this one
-EXACT = 2**53
 
 
 class Mapped:

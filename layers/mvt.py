@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from geo.arrays import IntArray
+from geo.arrays import EXACT, IntArray
 from layers.columns import Column
 from layers.drawn import Outlines
-from layers.layer import EXACT, Layer
+from layers.layer import Layer
 from layers.texts import records
 
 EXTENT = 4096

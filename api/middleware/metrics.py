@@ -42,8 +42,7 @@ class Metrics:
     def begin(self) -> None:
         """Count a request as running."""
         self._running += 1
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(WRITTEN_EACH_S, self.flush)
+        self._soon()
 
     def end(self, method: str, route: str, status: int, seconds: float, size: int) -> None:
         """Count its answer."""
@@ -53,8 +52,7 @@ class Metrics:
         if size:  # a 304 has none
             self._bytes[route] = self._bytes.get(route, 0) + size
         self._time(route)(seconds)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(WRITTEN_EACH_S, self.flush)
+        self._soon()
 
     def flush(self) -> None:
         """Write what was counted where all workers see it."""
@@ -68,6 +66,10 @@ class Metrics:
         sent, self._bytes = self._bytes, {}
         for route, size in sent.items():
             self.sent.labels(route).inc(size)
+
+    def _soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WRITTEN_EACH_S, self.flush)
 
     def text(self) -> bytes:
         """Return all counters in Prometheus' text format, as last written."""
