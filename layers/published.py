@@ -123,13 +123,13 @@ class Published:
     def check(self) -> None:
         """Compare all files with their hashes, seconds for a gigabyte: what differs is not served any more."""
         for name, entry in list(self.entries().items()):
-            if _is_as_written(self.folder / name, entry.document):
+            # one that was replaced or removed meanwhile has lost its files, and is none of these any more
+            if _is_as_written(self.folder / name, entry.document) or self.entries().get(name) is not entry:
                 continue
             with self._lock:
-                if self._entries.get(name) is entry:  # and not replaced or removed meanwhile
-                    self._refused[name] = entry.document
-                    self._read()
-                    log.error("layer %s is not what was published, and not served: publish it again", name)
+                self._refused[name] = entry.document
+                self._read()
+            log.error("layer %s is not what was published, and not served: publish it again", name)
 
     def _read(self) -> None:
         found, damaged = {}, []

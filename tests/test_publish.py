@@ -542,22 +542,29 @@ def test_a_flipped_bit_is_found_by_hash_and_told(place: Path, file: Path, caplog
     assert list(published.entries()) == ["t", "u"]
 
 
-def test_a_layer_replaced_while_it_is_checked_is_not_refused(
-    place: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["replace", "remove"])
+def test_a_layer_that_changes_while_it_is_checked_is_not_called_damaged(
+    place: Path, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
     publish(place, file, Wanted("t"))
     published = Published(place)
     published.entries()
     is_as_written = module._is_as_written
 
-    def replaced(folder: Path, document: dict[str, Any]) -> bool:
-        publish(place, file, Wanted("t"))
-        published.entries()
-        return is_as_written(folder, document)
+    def changed(folder: Path, document: dict[str, Any]) -> bool:
+        if how == "replace":
+            publish(place, file, Wanted("t"))
+        else:
+            unpublish(place, "t")
+        found = is_as_written(folder, document)
+        assert not found, "its files are gone"
+        return found
 
-    monkeypatch.setattr(module, "_is_as_written", replaced)
+    monkeypatch.setattr(module, "_is_as_written", changed)
     published.check()
-    assert list(published.entries()) == ["t"]
+    assert list(published.entries()) == (["t"] if how == "replace" else [])
+    assert not published.damaged
+    assert not caplog.text
 
 
 # --- in the service ---------------------------------------------------------------------------------------------------
